@@ -1,0 +1,68 @@
+package results
+
+import (
+	"time"
+
+	"plimsoll/scenarios/plan"
+)
+
+// RunSchema is the schema that run.json states.
+const RunSchema = "plimsoll.run/1"
+
+// Manifest is run.json: what was run, where and with what.
+type Manifest struct {
+	Schema   string    `json:"schema"`
+	ID       string    `json:"id"`
+	Scenario string    `json:"scenario"`
+	Started  time.Time `json:"started"`
+	// Ended is zero while the run goes on or when it was cut off.
+	Ended time.Time `json:"ended,omitzero"`
+	// Outcome is empty while the run goes on; else "complete",
+	// "interrupted" or "failed".
+	Outcome string `json:"outcome,omitempty"`
+	// Failures say which trials are missing and why.
+	Failures []Failure `json:"failures,omitempty"`
+	Plan     plan.Plan `json:"plan"`
+	// Objectives are the scenario's, as written.
+	Objectives []string               `json:"objectives,omitempty"`
+	Loads      map[string]LoadSummary `json:"loads"`
+	Provenance Provenance             `json:"provenance"`
+	Warnings   []string               `json:"warnings,omitempty"`
+}
+
+// LoadSummary says in words and numbers what a load was.
+type LoadSummary struct {
+	Mode        string        `json:"mode"`
+	Text        string        `json:"text"` // "1000 requests, 10 at a time, no keep-alive"
+	Requests    int           `json:"requests,omitempty"`
+	Concurrency int           `json:"concurrency,omitempty"`
+	Rate        float64       `json:"rate,omitempty"`
+	Duration    time.Duration `json:"duration_ns,omitempty"`
+	KeepAlive   bool          `json:"keepalive"`
+}
+
+// Failure is a trial that could not be finished.
+type Failure struct {
+	Index       int    `json:"index"`
+	Environment string `json:"environment"`
+	Reason      string `json:"reason"`
+}
+
+// Provenance says under which circumstances the numbers arose.
+type Provenance struct {
+	Version      string            `json:"version"`
+	Command      []string          `json:"command"`
+	Host         string            `json:"host"`
+	OS           string            `json:"os"`
+	Kernel       string            `json:"kernel,omitempty"`
+	CPU          string            `json:"cpu,omitempty"`
+	CPUs         int               `json:"cpus"`
+	MemoryBytes  int64             `json:"memory_bytes,omitempty"`
+	Engines      map[string]string `json:"engines"` // by environment
+	Images       map[string]string `json:"images,omitempty"`
+	ScenarioHash string            `json:"scenario_sha256"`
+	Seed         uint64            `json:"seed"`
+	LoadPath     string            `json:"load_path"` // from where the load came
+	Transport    string            `json:"transport"`
+	Warmup       string            `json:"warmup"`
+}

@@ -1,0 +1,125 @@
+package results
+
+import "time"
+
+// TrialSchema is the schema that trial.json states.
+const TrialSchema = "plimsoll.trial/1"
+
+// Trial is the summary of one trial, trial.json.
+type Trial struct {
+	Schema      string         `json:"schema"`
+	Environment string         `json:"environment"`
+	Scale       map[string]int `json:"scale"`
+	Load        string         `json:"load"`
+	Trial       int            `json:"trial"`
+	Index       int            `json:"index"`
+	Started     time.Time      `json:"started"`
+	// Duration is the measured phase, from its begin to the end of its last
+	// request.
+	Duration time.Duration `json:"duration_ns"`
+	// Startup is the time from the begin of the start-up until a replica
+	// was ready.
+	Startup map[string]time.Duration `json:"startup_ns"`
+	Mode    string                   `json:"mode"` // closed or open
+	// Concurrency is that of a closed loop.
+	Concurrency   int     `json:"concurrency,omitempty"`
+	KeepAlive     bool    `json:"keepalive"`
+	RequestedRate float64 `json:"requested_rate"` // requests/s of an open loop, else 0
+	Due           int64   `json:"due"`
+	Requests      Counts  `json:"requests"`
+	// Throughput is completed requests per second.
+	Throughput float64      `json:"throughput_rps"`
+	Bytes      Bytes        `json:"bytes"`
+	Latency    LatencyStats `json:"latency_ns"`
+	Validity   Validity     `json:"validity"`
+	Usage      []UsageTotal `json:"usage"`
+	Events     []TrialEvent `json:"events"`
+	Worker     WorkerTotal  `json:"worker"`
+	Target     string       `json:"target"`
+	Sample     SampleAnswer `json:"sample"`
+	// Metering names the source of the usage figures.
+	Metering string            `json:"metering,omitempty"`
+	Images   map[string]string `json:"images,omitempty"` // by service
+	Warnings []string          `json:"warnings,omitempty"`
+}
+
+// LatencyStats holds the statistics of each meaning of latency. Their
+// meanings are those of Latencies.
+type LatencyStats struct {
+	Response   Stats `json:"response"`
+	Service    Stats `json:"service"`
+	Lag        Stats `json:"lag"`
+	Connect    Stats `json:"connect"`
+	Processing Stats `json:"processing"`
+	Waiting    Stats `json:"waiting"`
+}
+
+// Stats are the statistics of one histogram, in nanoseconds. All are 0 when
+// nothing was recorded.
+type Stats struct {
+	Count  int64         `json:"count"`
+	Min    time.Duration `json:"min"`
+	Mean   time.Duration `json:"mean"`
+	StdDev time.Duration `json:"stddev"`
+	P50    time.Duration `json:"p50"`
+	P66    time.Duration `json:"p66"`
+	P75    time.Duration `json:"p75"`
+	P80    time.Duration `json:"p80"`
+	P90    time.Duration `json:"p90"`
+	P95    time.Duration `json:"p95"`
+	P98    time.Duration `json:"p98"`
+	P99    time.Duration `json:"p99"`
+	P999   time.Duration `json:"p99.9"`
+	Max    time.Duration `json:"max"`
+}
+
+// Verdict of a validity check.
+type ValidityVerdict string
+
+// The verdicts of validity.
+const (
+	Valid   ValidityVerdict = "valid"
+	Suspect ValidityVerdict = "suspect"
+	Invalid ValidityVerdict = "invalid"
+)
+
+// Validity says whether a trial may be believed. An invalid trial never
+// decides anything.
+type Validity struct {
+	Verdict ValidityVerdict `json:"verdict"`
+	Reasons []string        `json:"reasons"`
+}
+
+// UsageTotal is what one replica used in the measured window.
+type UsageTotal struct {
+	Replica string        `json:"replica"`
+	Service string        `json:"service"`
+	CPU     time.Duration `json:"cpu_ns"`
+	// CPUPerRequest is CPU divided by the trial's completed requests, those
+	// that other replicas served included: the sum over the replicas is
+	// what a request costs the stack.
+	CPUPerRequest   time.Duration `json:"cpu_ns_per_request"`
+	MemoryPeakBytes int64         `json:"memory_peak_bytes"`
+	// The rest is absent where the kernel or the answers do not say.
+	Throttled  *time.Duration `json:"throttled_ns,omitempty"`
+	NetIn      *int64         `json:"net_in_bytes,omitempty"`
+	NetOut     *int64         `json:"net_out_bytes,omitempty"`
+	BlockRead  *int64         `json:"block_read_bytes,omitempty"`
+	BlockWrite *int64         `json:"block_write_bytes,omitempty"`
+	// Requests is how many answers named this replica as their origin.
+	Requests *int64 `json:"requests,omitempty"`
+}
+
+// TrialEvent is an event as the summary keeps it.
+type TrialEvent struct {
+	At        time.Duration `json:"at_ns"`
+	What      string        `json:"what"`
+	Recovered time.Duration `json:"recovered_ns,omitempty"`
+}
+
+// WorkerTotal is what the load worker used in the measured window.
+type WorkerTotal struct {
+	CPU      time.Duration `json:"cpu_ns"`
+	RSSBytes int64         `json:"rss_bytes"` // the highest seen
+	GCPause  time.Duration `json:"gc_pause_ns"`
+}

@@ -1,0 +1,266 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"plimsoll/scenarios/topology"
+)
+
+// Kind is what an operation does.
+type Kind string
+
+// The kinds of operations. Do gets all but the Await kinds, which Apply does
+// by probing.
+const (
+	EnsureImage   Kind = "ensure image"
+	CreateNetwork Kind = "create network"
+	CreateVolume  Kind = "create volume"
+	CreateReplica Kind = "create"
+	StartReplica  Kind = "start"
+	AwaitReady    Kind = "await ready"
+	AwaitExit     Kind = "await exit"
+	RemoveReplica Kind = "remove"
+	RemoveVolume  Kind = "remove volume"
+	RemoveNetwork Kind = "remove network"
+)
+
+// Op is one step from the observed stack to the wanted one.
+type Op struct {
+	Kind  Kind
+	Stack string // the stack's name
+	Run   string // the run's ID, for labels
+	// Resource is the short name of the network, volume or image; empty for
+	// an operation on a replica.
+	Resource string
+	// Service and Number tell the replica. For a RemoveReplica only the
+	// service's name is set.
+	Service topology.Service
+	Number  int
+	// Cause says why the operation is needed.
+	Cause string
+	// Needs are the indices, in the list that Diff returned, of operations
+	// that have to be done before this one. They are always smaller than
+	// the operation's own.
+	Needs []int
+}
+
+// Target names what the operation works on: "web-1" or "default".
+func (op Op) Target() string {
+	if op.Resource != "" {
+		return op.Resource
+	}
+	return ReplicaName(op.Service.Name, op.Number)
+}
+
+// ReplicaName is the name of a service's n-th replica: "web-1".
+func ReplicaName(service string, n int) string { return fmt.Sprintf("%s-%d", service, n) }
+
+// String renders the operation as one line: what, why, after which ones.
+func (op Op) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s (%s)", op.Kind, op.Target(), op.Cause)
+	if len(op.Needs) > 0 {
+		fmt.Fprintf(&b, " after")
+		for _, n := range op.Needs {
+			fmt.Fprintf(&b, " #%d", n)
+		}
+	}
+	return b.String()
+}
+
+// Diff returns the operations that turn what is there into what is wanted, in
+// an order in which each comes after those that it needs. A Stack whose
+// Topology is nil wants nothing to be left. Diff is pure.
+func Diff(want Stack, have State) []Op {
+	d := differ{want: want, have: have, wanted: &topology.Topology{}}
+	if want.Topology != nil {
+		d.wanted = want.Topology
+	}
+	removals := d.removeReplicas()
+	d.removeRest(removals)
+	d.createRest()
+	d.startServices()
+	return d.ops
+}
+
+type differ struct {
+	want   Stack
+	wanted *topology.Topology
+	have   State
+	ops    []Op
+}
+
+func (d *differ) add(op Op) int {
+	op.Stack, op.Run = d.want.Name, d.want.Run
+	slices.Sort(op.Needs)
+	op.Needs = slices.Compact(op.Needs)
+	d.ops = append(d.ops, op)
+	return len(d.ops) - 1
+}
+
+func (d *differ) find(service string, number int) (Replica, bool) {
+	for _, r := range d.have.Replicas {
+		if r.Service == service && r.Number == number {
+			return r, true
+		}
+	}
+	return Replica{}, false
+}
+
+// removeReplicas removes what is not wanted and what has died, and returns
+// the operations by replica name.
+func (d *differ) removeReplicas() map[string]int {
+	removed := map[string]int{}
+	for _, r := range d.have.Replicas {
+		s, known := d.wanted.Service(r.Service)
+		var cause string
+		switch {
+		case !known:
+			cause = "not in the topology"
+		case r.Number > s.Replicas:
+			cause = fmt.Sprintf("%d of %s wanted", s.Replicas, r.Service)
+		case r.Status == Exited && !waitedFor(d.wanted, r.Service):
+			cause = fmt.Sprintf("exited with code %d", r.ExitCode)
+		default:
+			continue
+		}
+		removed[r.Name()] = d.add(Op{Kind: RemoveReplica, Service: topology.Service{Name: r.Service}, Number: r.Number, Cause: cause})
+	}
+	return removed
+}
+
+// waitedFor reports whether some service waits for this one to complete, so
+// that its end is no failure.
+func waitedFor(t *topology.Topology, service string) bool {
+	for _, s := range t.Services {
+		for _, dep := range s.DependsOn {
+			if dep.Service == service && dep.Condition == topology.Completed {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d *differ) removeRest(replicas map[string]int) {
+	var after []int
+	for _, i := range replicas {
+		after = append(after, i)
+	}
+	for _, n := range d.have.Networks {
+		if !slices.Contains(d.wanted.Networks, n) {
+			d.add(Op{Kind: RemoveNetwork, Resource: n, Cause: "not in the topology", Needs: slices.Clone(after)})
+		}
+	}
+	for _, v := range d.have.Volumes {
+		if !slices.Contains(d.wanted.Volumes, v) {
+			d.add(Op{Kind: RemoveVolume, Resource: v, Cause: "not in the topology", Needs: slices.Clone(after)})
+		}
+	}
+}
+
+// createRest makes networks, volumes and images.
+func (d *differ) createRest() {
+	for _, n := range d.wanted.Networks {
+		if !slices.Contains(d.have.Networks, n) {
+			d.add(Op{Kind: CreateNetwork, Resource: n, Cause: "missing"})
+		}
+	}
+	for _, v := range d.wanted.Volumes {
+		if !slices.Contains(d.have.Volumes, v) {
+			d.add(Op{Kind: CreateVolume, Resource: v, Cause: "missing"})
+		}
+	}
+	ensured := map[string]bool{}
+	for _, s := range d.wanted.Services {
+		for n := 1; n <= s.Replicas && !ensured[s.Image]; n++ {
+			if _, exists := d.find(s.Name, n); !exists {
+				ensured[s.Image] = true
+				d.add(Op{Kind: EnsureImage, Resource: s.Image, Cause: "used by " + s.Name})
+			}
+		}
+	}
+}
+
+// startServices creates all missing replicas first and then starts them, each
+// service after those it depends on.
+func (d *differ) startServices() {
+	foundations := make([]int, len(d.ops))
+	for i := range foundations {
+		foundations[i] = i
+	}
+	created := map[string]int{}
+	for _, s := range d.wanted.Services {
+		for n := 1; n <= s.Replicas; n++ {
+			r, exists := d.find(s.Name, n)
+			gone := exists && r.Status == Exited && !waitedFor(d.wanted, s.Name)
+			if !exists || gone {
+				cause := "missing"
+				if gone {
+					cause = "replaces one that exited"
+				}
+				created[ReplicaName(s.Name, n)] = d.add(Op{Kind: CreateReplica, Service: s, Number: n, Cause: cause, Needs: slices.Clone(foundations)})
+			}
+		}
+	}
+	started, settled := map[string][]int{}, map[string][]int{}
+	for _, s := range startOrder(d.wanted) {
+		var before, ready []int
+		for _, dep := range s.DependsOn {
+			if dep.Condition == topology.Started {
+				before = append(before, started[dep.Service]...)
+			} else {
+				before = append(before, settled[dep.Service]...)
+			}
+			ready = append(ready, settled[dep.Service]...)
+		}
+		for n := 1; n <= s.Replicas; n++ {
+			r, exists := d.find(s.Name, n)
+			create, isNew := created[ReplicaName(s.Name, n)]
+			if exists && !isNew && r.Status != Created {
+				continue
+			}
+			cause, needs := "created, not started", slices.Clone(before)
+			if isNew {
+				cause, needs = "created", append(needs, create)
+			}
+			start := d.add(Op{Kind: StartReplica, Service: s, Number: n, Cause: cause, Needs: needs})
+			started[s.Name] = append(started[s.Name], start)
+			kind := AwaitReady
+			if waitedFor(d.wanted, s.Name) {
+				kind = AwaitExit
+			}
+			// A replica is asked whether it is ready only after those it
+			// depends on are: a proxy that has met a dead backend may shun
+			// it for seconds.
+			await := d.add(Op{Kind: kind, Service: s, Number: n, Cause: "started", Needs: append(slices.Clone(ready), start)})
+			settled[s.Name] = append(settled[s.Name], await)
+		}
+	}
+}
+
+// startOrder sorts services so that each comes after those it depends on.
+// compose-go has already refused cycles.
+func startOrder(t *topology.Topology) []topology.Service {
+	var order []topology.Service
+	seen := map[string]bool{}
+	var visit func(s topology.Service)
+	visit = func(s topology.Service) {
+		if seen[s.Name] {
+			return
+		}
+		seen[s.Name] = true
+		for _, dep := range s.DependsOn {
+			if other, ok := t.Service(dep.Service); ok {
+				visit(other)
+			}
+		}
+		order = append(order, s)
+	}
+	for _, s := range t.Services {
+		visit(s)
+	}
+	return order
+}

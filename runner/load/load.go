@@ -1,0 +1,103 @@
+// Package load sends requests and records how long they took. It knows nothing
+// of containers. A Schedule says when a request is due, a Transport sends the
+// requests of a Job, a Recorder keeps what became of them.
+package load
+
+import (
+	"context"
+	"time"
+
+	"plimsoll/results"
+)
+
+// Job is one phase of load.
+type Job struct {
+	Phase results.Phase `json:"phase"`
+	// Targets are base URLs ("http://172.18.0.4:80"); connections are
+	// spread over them in turn.
+	Targets []string `json:"targets"`
+	// Host is the Host header; empty: the target's own.
+	Host string `json:"host,omitempty"`
+	// Mix holds at least one request.
+	Mix []Request `json:"mix"`
+	// Concurrency is the number of requests kept in flight by a closed loop;
+	// 0 makes the loop an open one.
+	Concurrency int `json:"concurrency,omitempty"`
+	// Requests ends a closed loop after that many; 0: after Duration.
+	Requests int64 `json:"requests,omitempty"`
+	// Rate is that of an open loop: RateCount requests per RatePer.
+	RateCount int           `json:"rate_count,omitempty"`
+	RatePer   time.Duration `json:"rate_per_ns,omitempty"`
+	Duration  time.Duration `json:"duration_ns,omitempty"`
+	KeepAlive bool          `json:"keepalive"`
+	Timeout   time.Duration `json:"timeout_ns"`
+	// Seed fixes the order in which the mix is drawn from.
+	Seed uint64 `json:"seed"`
+}
+
+// Request is one kind of request of the mix.
+type Request struct {
+	Name    string            `json:"name"`
+	Method  string            `json:"method"`
+	Path    string            `json:"path"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    string            `json:"body,omitempty"`
+	Weight  int               `json:"weight"`
+}
+
+// Schedule says when each request is due. It is pure and fixed in advance:
+// request k is due at a known instant whatever the server does.
+type Schedule interface {
+	// Due returns when request k (from 0) is due, counted from the begin of
+	// the phase; ok is false when the schedule has no such request. Due
+	// never decreases with k.
+	Due(k int64) (due time.Duration, ok bool)
+}
+
+// Transport sends a job's requests from the instant begin on and records each
+// one. It returns when the last one has been answered, has failed or has timed
+// out. A done context ends it early: nothing new is sent, what is in flight is
+// cut off and recorded as failed. The error says that the job could not be run
+// at all; failing requests are no error.
+type Transport interface {
+	Run(ctx context.Context, job Job, begin time.Time, rec *Recorder) error
+}
+
+// Failure is the kind of a request's failure.
+type Failure string
+
+// The kinds of failures. An answer with a status of 400 or above is a
+// BadStatus.
+const (
+	None       Failure = ""
+	Refused    Failure = "refused"
+	Reset      Failure = "reset"
+	Timeout    Failure = "timeout"
+	ShortRead  Failure = "short read"
+	Malformed  Failure = "malformed"
+	Resolve    Failure = "name not resolved"
+	BadStatus  Failure = "status"
+	CutOff     Failure = "cut off"
+	OtherError Failure = "other"
+)
+
+// Shot is one request as it went. All instants are counted from the begin of
+// the phase.
+type Shot struct {
+	Request int // index in the mix
+	// Due is when it should have been sent; in a closed loop it is Sent.
+	Due  time.Duration
+	Sent time.Duration
+	// Connected is when the connection was there; Sent if it was reused.
+	Connected time.Duration
+	// FirstByte is when the answer began; 0 if it never did.
+	FirstByte time.Duration
+	Done      time.Duration
+	Status    int
+	Failure   Failure
+	BytesIn   int64 // headers and body as received
+	BytesOut  int64
+	BodyIn    int64
+	ServedBy  string
+	Server    string
+}

@@ -1,0 +1,39 @@
+// Package worker is one process of load. Main is what "plimsoll worker" runs:
+// it reads a Plan from stdin, says it is ready for each phase, begins it at
+// the instant it is told, and writes results lines to stdout. Client is the
+// other end, wherever the process runs.
+//
+//	runner → worker   {"schema":"plimsoll.worker/1","jobs":[…]}      the plan
+//	worker → runner   {"type":"ready","phase":"warmup"}
+//	runner → worker   {"begin":"2026-11-21T10:00:00.25Z"}
+//	worker → runner   {"type":"interval",…}                          each second
+//	worker → runner   {"type":"final","phase":"warmup",…}
+//	worker → runner   {"type":"ready","phase":"measure"}             and so on
+//
+// End of file on stdin ends a worker: a killed runner leaves no load behind.
+package worker
+
+import (
+	"time"
+
+	"plimsoll/runner/load"
+)
+
+// PlanSchema is the schema that a plan states.
+const PlanSchema = "plimsoll.worker/1"
+
+// Plan is what a worker is to do.
+type Plan struct {
+	Schema string `json:"schema"`
+	// Transport names the transport; empty or "auto": the best there is.
+	Transport string `json:"transport,omitempty"`
+	// Jobs are run one after the other, each on its own start signal.
+	Jobs []load.Job `json:"jobs"`
+}
+
+// Start is the line that begins a phase.
+type Start struct {
+	// Begin is the instant of the phase's begin by the host's clock; one
+	// that has passed means at once.
+	Begin time.Time `json:"begin"`
+}
