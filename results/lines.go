@@ -23,6 +23,9 @@ const (
 // Ready says that a worker is prepared and waits to be told to begin a phase.
 type Ready struct {
 	Phase Phase `json:"phase"`
+	// Worker is what the worker has used so far: the opening edge of the
+	// phase.
+	Worker WorkerUsage `json:"worker"`
 }
 
 // Interval holds what completed in one second of a phase. The intervals of a

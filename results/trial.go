@@ -27,7 +27,8 @@ type Trial struct {
 	RequestedRate float64 `json:"requested_rate"` // requests/s of an open loop, else 0
 	Due           int64   `json:"due"`
 	Requests      Counts  `json:"requests"`
-	// Throughput is completed requests per second.
+	// Throughput is good answers per second: requests that fail fast do not
+	// make a stack look fast.
 	Throughput float64      `json:"throughput_rps"`
 	Bytes      Bytes        `json:"bytes"`
 	Latency    LatencyStats `json:"latency_ns"`
@@ -95,9 +96,9 @@ type UsageTotal struct {
 	Replica string        `json:"replica"`
 	Service string        `json:"service"`
 	CPU     time.Duration `json:"cpu_ns"`
-	// CPUPerRequest is CPU divided by the trial's completed requests, those
-	// that other replicas served included: the sum over the replicas is
-	// what a request costs the stack.
+	// CPUPerRequest is CPU divided by the trial's completed requests, failed
+	// ones and those that other replicas served included: the sum over the
+	// replicas is what a request costs the stack.
 	CPUPerRequest   time.Duration `json:"cpu_ns_per_request"`
 	MemoryPeakBytes int64         `json:"memory_peak_bytes"`
 	// The rest is absent where the kernel or the answers do not say.

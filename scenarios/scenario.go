@@ -138,3 +138,13 @@ func (s *Scenario) Environment(name string) (Environment, bool) {
 	}
 	return Environment{}, false
 }
+
+// Load returns the load of that name.
+func (s *Scenario) Load(name string) (Load, bool) {
+	for _, l := range s.Loads {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return Load{}, false
+}

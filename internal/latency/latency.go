@@ -6,6 +6,7 @@ package latency
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -70,22 +71,38 @@ func (h *Histogram) Percentile(p float64) time.Duration {
 	if h.Count() == 0 {
 		return 0
 	}
-	return time.Duration(h.hdr.ValueAtQuantile(p))
+	return told(float64(h.hdr.ValueAtQuantile(p)))
 }
 
-// Min is the smallest recorded latency, 0 if there is none.
+// Min is the smallest recorded latency, as the lowest value equivalent to it
+// in the histogram; 0 if there is none.
 func (h *Histogram) Min() time.Duration {
 	if h.Count() == 0 {
 		return 0
 	}
-	return time.Duration(h.hdr.Min())
+	return told(float64(h.hdr.Min()))
 }
 
-// Max is the largest recorded latency.
-func (h *Histogram) Max() time.Duration { return time.Duration(h.hdr.Max()) }
+// Max is the largest recorded latency, as the highest value equivalent to it
+// in the histogram; 0 if there is none.
+func (h *Histogram) Max() time.Duration {
+	if h.Count() == 0 {
+		return 0
+	}
+	return told(float64(h.hdr.Max()))
+}
 
-// Mean is the arithmetic mean.
-func (h *Histogram) Mean() time.Duration { return time.Duration(h.hdr.Mean()) }
+// Mean is the arithmetic mean, 0 for an empty histogram.
+func (h *Histogram) Mean() time.Duration { return told(h.hdr.Mean()) }
+
+// told is a value of the underlying histogram as it is told to the outside:
+// what is below Lowest is zero, not the edge or the middle of a bucket.
+func told(v float64) time.Duration {
+	if v < float64(Lowest) {
+		return 0
+	}
+	return time.Duration(v)
+}
 
 // StdDev is the population standard deviation.
 func (h *Histogram) StdDev() time.Duration { return time.Duration(h.hdr.StdDev()) }
@@ -99,6 +116,18 @@ func (h *Histogram) CountAbove(d time.Duration) int64 {
 		}
 	}
 	return n
+}
+
+// Buckets yields the latencies that were recorded, in ascending order, with how
+// often: each as the highest value equivalent to it in the histogram.
+func (h *Histogram) Buckets() iter.Seq2[time.Duration, int64] {
+	return func(yield func(time.Duration, int64) bool) {
+		for _, bar := range h.hdr.Distribution() {
+			if bar.Count > 0 && !yield(time.Duration(bar.To), bar.Count) {
+				return
+			}
+		}
+	}
 }
 
 // MarshalText encodes h as HdrHistogram's V2 compressed form in base64, the
@@ -125,7 +154,11 @@ func (h *Histogram) UnmarshalText(text []byte) error {
 		return fmt.Errorf("decode latency histogram: %w", err)
 	}
 	// Through a merge, so that a histogram of another range or precision
-	// still ends up under our policy.
+	// still ends up under our policy. What is above our range comes back as
+	// dropped.
 	h.clamped = h.hdr.Merge(decoded)
+	if err := h.hdr.RecordValues(Highest.Nanoseconds(), h.clamped); err != nil {
+		return fmt.Errorf("decode latency histogram: %w", err)
+	}
 	return nil
 }

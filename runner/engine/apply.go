@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strconv"
+	"slices"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"plimsoll/scenarios/topology"
 )
@@ -69,7 +68,8 @@ func (e *NotReadyError) Error() string {
 
 // Apply carries out operations made by Diff, each as soon as those it needs
 // are done. After the first failure nothing new is begun. It returns what was
-// done in any case; the error is an *OpError.
+// done in any case; the error is an *OpError, or that of ctx when ctx was
+// cancelled first.
 func Apply(ctx context.Context, eng Engine, ops []Op, opt ApplyOptions) ([]Done, error) {
 	if opt.Parallel == 0 {
 		opt.Parallel = 8
@@ -77,68 +77,113 @@ func Apply(ctx context.Context, eng Engine, ops []Op, opt ApplyOptions) ([]Done,
 	if opt.ReadyWithin == 0 {
 		opt.ReadyWithin = time.Minute
 	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	a := applier{Engine: eng, opt: opt, slots: make(chan struct{}, opt.Parallel), cancel: cancel}
 	done := make([]Done, len(ops))
 	finished := make([]chan struct{}, len(ops))
 	for i := range finished {
 		finished[i] = make(chan struct{})
 	}
-	slots := make(chan struct{}, opt.Parallel)
-	group, ctx := errgroup.WithContext(ctx)
+	var group sync.WaitGroup
 	for i, op := range ops {
-		group.Go(func() error {
+		group.Go(func() {
 			for _, need := range op.Needs {
 				select {
 				case <-finished[need]:
-				case <-ctx.Done():
-					return ctx.Err()
+				case <-inner.Done():
+					return
 				}
 			}
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return ctx.Err()
+			if d, ok := a.perform(inner, op); ok {
+				done[i] = d
+				close(finished[i])
 			}
-			defer func() { <-slots }()
-			begin := time.Now()
-			if err := perform(ctx, eng, op, opt); err != nil {
-				if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-					return ctx.Err() // another operation's failure is the cause
-				}
-				return &OpError{Op: op, Err: err}
-			}
-			done[i] = Done{Op: op, Begin: begin, End: time.Now()}
-			close(finished[i])
-			return nil
 		})
 	}
-	err := group.Wait()
-	var completed []Done
-	for _, d := range done {
-		if !d.End.IsZero() {
-			completed = append(completed, d)
-		}
+	group.Wait()
+	completed := slices.DeleteFunc(done, func(d Done) bool { return d.End.IsZero() })
+	switch {
+	case a.failure != nil:
+		return completed, a.failure
+	case len(completed) < len(ops):
+		return completed, ctx.Err()
 	}
-	return completed, err
+	return completed, nil
 }
 
-func perform(ctx context.Context, eng Engine, op Op, opt ApplyOptions) error {
+// applier is one Apply under way.
+type applier struct {
+	Engine
+	opt ApplyOptions
+	// slots bounds what the engine is asked at once. Between two probes an
+	// awaiting operation holds none: what it waits for may need one.
+	slots  chan struct{}
+	cancel context.CancelFunc
+
+	once    sync.Once
+	failure error
+}
+
+// acquire waits for a slot; it says no when ctx is done.
+func (a *applier) acquire(ctx context.Context) bool {
+	select {
+	case a.slots <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	if ctx.Err() != nil { // select chooses freely when both are possible
+		a.release()
+		return false
+	}
+	return true
+}
+
+func (a *applier) release() { <-a.slots }
+
+// perform does one operation and reports whether it succeeded. The first
+// failure is kept and ends all others.
+func (a *applier) perform(ctx context.Context, op Op) (Done, bool) {
+	var check func(context.Context, Replica) (bool, string, error)
 	switch op.Kind {
 	case AwaitReady:
-		return await(ctx, eng, op, opt.ReadyWithin, func(ctx context.Context, r Replica) (bool, string, error) {
+		check = func(ctx context.Context, r Replica) (bool, string, error) {
 			if r.Status == Exited {
-				return false, "", exitError(ctx, eng, r)
+				return false, "", exitError(ctx, a.Engine, r)
 			}
-			return probe(ctx, eng, op.Service, r)
-		})
+			return probe(ctx, a.Engine, op.Service, r)
+		}
 	case AwaitExit:
-		return await(ctx, eng, op, opt.ReadyWithin, func(ctx context.Context, r Replica) (bool, string, error) {
+		check = func(ctx context.Context, r Replica) (bool, string, error) {
 			if r.Status == Exited && r.ExitCode != 0 {
-				return false, "", exitError(ctx, eng, r)
+				return false, "", exitError(ctx, a.Engine, r)
 			}
 			return r.Status == Exited, "still running", nil
-		})
+		}
 	}
-	return eng.Do(ctx, op)
+	if check != nil {
+		begin := time.Now()
+		err := a.await(ctx, op, check)
+		return Done{Op: op, Begin: begin, End: time.Now()}, a.succeeded(ctx, op, err)
+	}
+	if !a.acquire(ctx) {
+		return Done{}, false
+	}
+	defer a.release()
+	begin := time.Now()
+	err := a.Do(ctx, op)
+	return Done{Op: op, Begin: begin, End: time.Now()}, a.succeeded(ctx, op, err)
+}
+
+func (a *applier) succeeded(ctx context.Context, op Op, err error) bool {
+	if err == nil {
+		return true
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) { // else another failure, or the caller, is the cause
+		a.once.Do(func() { a.failure = &OpError{Op: op, Err: err} })
+		a.cancel()
+	}
+	return false
 }
 
 func exitError(ctx context.Context, eng Engine, r Replica) error {
@@ -168,7 +213,7 @@ func lastLogs(ctx context.Context, eng Engine, r Replica) string {
 }
 
 // await polls a replica until check says yes, fails, or time is up.
-func await(ctx context.Context, eng Engine, op Op, within time.Duration, check func(context.Context, Replica) (bool, string, error)) error {
+func (a *applier) await(ctx context.Context, op Op, check func(context.Context, Replica) (bool, string, error)) error {
 	const (
 		firstPause = 10 * time.Millisecond
 		lastPause  = 250 * time.Millisecond
@@ -176,37 +221,42 @@ func await(ctx context.Context, eng Engine, op Op, within time.Duration, check f
 		observeEvery = 500 * time.Millisecond
 	)
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := context.WithTimeout(ctx, a.opt.ReadyWithin)
 	defer cancel()
 	var (
 		replica  Replica
 		observed time.Time
 		last     = "never probed"
 	)
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		if time.Since(observed) > observeEvery {
-			state, err := eng.Observe(ctx, op.Stack)
-			if err == nil {
-				r, ok := find(state, op.Service.Name, op.Number)
-				if !ok {
-					return errors.New("it has vanished")
-				}
-				replica, observed = r, time.Now()
-			} else if ctx.Err() == nil {
-				return err
-			}
+	poll := func() (bool, error) {
+		if !a.acquire(ctx) {
+			return false, nil
 		}
-		if !observed.IsZero() {
-			ok, answer, err := check(ctx, replica)
-			if err != nil && ctx.Err() == nil {
-				return err
+		defer a.release()
+		if observed.IsZero() || time.Since(observed) > observeEvery {
+			state, err := a.Observe(ctx, op.Stack)
+			if err != nil {
+				return false, err
 			}
-			if ok {
-				return nil
+			r, ok := find(state, op.Service.Name, op.Number)
+			if !ok {
+				return false, errors.New("it has vanished")
 			}
-			if answer != "" {
-				last = answer
-			}
+			replica, observed = r, time.Now()
+		}
+		ok, answer, err := check(ctx, replica)
+		if answer != "" {
+			last = answer
+		}
+		return ok, err
+	}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		ok, err := poll()
+		if ok {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
 		}
 		select {
 		case <-time.After(pause):
@@ -214,7 +264,11 @@ func await(ctx context.Context, eng Engine, op Op, within time.Duration, check f
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return ctx.Err()
 			}
-			return &NotReadyError{Waited: time.Since(begin), Last: last, Logs: lastLogs(ctx, eng, replica)}
+			notReady := &NotReadyError{Waited: time.Since(begin), Last: last}
+			if !observed.IsZero() {
+				notReady.Logs = lastLogs(ctx, a.Engine, replica)
+			}
+			return notReady
 		}
 	}
 }
@@ -244,18 +298,22 @@ func probe(ctx context.Context, eng Engine, s topology.Service, r Replica) (ok b
 		if timeout == 0 {
 			timeout = 5 * time.Second
 		}
+		begin := time.Now()
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		code, output, err := execer.Exec(ctx, r, check.Test)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return false, fmt.Sprintf("its healthcheck did not answer within %v", timeout), nil
+			return false, fmt.Sprintf("its healthcheck did not answer within %v", time.Since(begin).Round(time.Millisecond)), nil
 		case err != nil:
 			return false, "its healthcheck could not be run: " + err.Error(), nil
 		case code != 0:
 			return false, fmt.Sprintf("its healthcheck ended with exit code %d: %s", code, strings.TrimSpace(output)), nil
 		}
 		return true, "", nil
+	}
+	if len(s.Ports) > 0 && !r.Address.IsValid() {
+		return false, "this host knows no address of it", nil
 	}
 	for _, port := range s.Ports {
 		if port.Protocol != "tcp" {
@@ -270,7 +328,7 @@ func probe(ctx context.Context, eng Engine, s topology.Service, r Replica) (ok b
 
 func dial(ctx context.Context, addr netip.AddrPort) error {
 	dialer := net.Dialer{Timeout: time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", net.JoinHostPort(addr.Addr().String(), strconv.Itoa(int(addr.Port()))))
+	conn, err := dialer.DialContext(ctx, "tcp", addr.String())
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type Op struct {
 	Kind  Kind
 	Stack string // the stack's name
 	Run   string // the run's ID, for labels
+	Dir   string // the topology's folder, for labels
 	// Resource is the short name of the network, volume or image; empty for
 	// an operation on a replica.
 	Resource string
@@ -81,7 +82,7 @@ func Diff(want Stack, have State) []Op {
 	removals := d.removeReplicas()
 	d.removeRest(removals)
 	d.createRest()
-	d.startServices()
+	d.startServices(d.createReplicas())
 	return d.ops
 }
 
@@ -93,7 +94,7 @@ type differ struct {
 }
 
 func (d *differ) add(op Op) int {
-	op.Stack, op.Run = d.want.Name, d.want.Run
+	op.Stack, op.Run, op.Dir = d.want.Name, d.want.Run, d.wanted.Dir
 	slices.Sort(op.Needs)
 	op.Needs = slices.Compact(op.Needs)
 	d.ops = append(d.ops, op)
@@ -101,12 +102,7 @@ func (d *differ) add(op Op) int {
 }
 
 func (d *differ) find(service string, number int) (Replica, bool) {
-	for _, r := range d.have.Replicas {
-		if r.Service == service && r.Number == number {
-			return r, true
-		}
-	}
-	return Replica{}, false
+	return find(d.have, service, number)
 }
 
 // removeReplicas removes what is not wanted and what has died, and returns
@@ -121,7 +117,7 @@ func (d *differ) removeReplicas() map[string]int {
 			cause = "not in the topology"
 		case r.Number > s.Replicas:
 			cause = fmt.Sprintf("%d of %s wanted", s.Replicas, r.Service)
-		case r.Status == Exited && !waitedFor(d.wanted, r.Service):
+		case d.dead(r):
 			cause = fmt.Sprintf("exited with code %d", r.ExitCode)
 		default:
 			continue
@@ -129,6 +125,12 @@ func (d *differ) removeReplicas() map[string]int {
 		removed[r.Name()] = d.add(Op{Kind: RemoveReplica, Service: topology.Service{Name: r.Service}, Number: r.Number, Cause: cause})
 	}
 	return removed
+}
+
+// dead reports whether a replica has ended that should not have, or not so.
+func (d *differ) dead(r Replica) bool {
+	completed := waitedFor(d.wanted, r.Service) && r.ExitCode == 0
+	return r.Status == Exited && !completed
 }
 
 // waitedFor reports whether some service waits for this one to complete, so
@@ -176,7 +178,7 @@ func (d *differ) createRest() {
 	ensured := map[string]bool{}
 	for _, s := range d.wanted.Services {
 		for n := 1; n <= s.Replicas && !ensured[s.Image]; n++ {
-			if _, exists := d.find(s.Name, n); !exists {
+			if r, exists := d.find(s.Name, n); !exists || d.dead(r) {
 				ensured[s.Image] = true
 				d.add(Op{Kind: EnsureImage, Resource: s.Image, Cause: "used by " + s.Name})
 			}
@@ -184,9 +186,9 @@ func (d *differ) createRest() {
 	}
 }
 
-// startServices creates all missing replicas first and then starts them, each
-// service after those it depends on.
-func (d *differ) startServices() {
+// createReplicas creates all missing replicas and returns the operations by
+// replica name.
+func (d *differ) createReplicas() map[string]int {
 	foundations := make([]int, len(d.ops))
 	for i := range foundations {
 		foundations[i] = i
@@ -195,18 +197,29 @@ func (d *differ) startServices() {
 	for _, s := range d.wanted.Services {
 		for n := 1; n <= s.Replicas; n++ {
 			r, exists := d.find(s.Name, n)
-			gone := exists && r.Status == Exited && !waitedFor(d.wanted, s.Name)
-			if !exists || gone {
-				cause := "missing"
-				if gone {
-					cause = "replaces one that exited"
-				}
-				created[ReplicaName(s.Name, n)] = d.add(Op{Kind: CreateReplica, Service: s, Number: n, Cause: cause, Needs: slices.Clone(foundations)})
+			if exists && !d.dead(r) {
+				continue
 			}
+			cause := "missing"
+			if exists {
+				cause = "replaces one that exited"
+			}
+			created[ReplicaName(s.Name, n)] = d.add(Op{Kind: CreateReplica, Service: s, Number: n, Cause: cause, Needs: slices.Clone(foundations)})
 		}
 	}
+	return created
+}
+
+// startServices starts what was created, each service after those it depends
+// on.
+func (d *differ) startServices(created map[string]int) {
+	awaited := d.awaited()
 	started, settled := map[string][]int{}, map[string][]int{}
 	for _, s := range startOrder(d.wanted) {
+		await := AwaitReady
+		if waitedFor(d.wanted, s.Name) {
+			await = AwaitExit
+		}
 		var before, ready []int
 		for _, dep := range s.DependsOn {
 			if dep.Condition == topology.Started {
@@ -220,6 +233,9 @@ func (d *differ) startServices() {
 			r, exists := d.find(s.Name, n)
 			create, isNew := created[ReplicaName(s.Name, n)]
 			if exists && !isNew && r.Status != Created {
+				if by := awaited[s.Name]; by != "" && r.Status == Running {
+					settled[s.Name] = append(settled[s.Name], d.add(Op{Kind: await, Service: s, Number: n, Cause: by + " needs it", Needs: slices.Clone(ready)}))
+				}
 				continue
 			}
 			cause, needs := "created, not started", slices.Clone(before)
@@ -228,17 +244,31 @@ func (d *differ) startServices() {
 			}
 			start := d.add(Op{Kind: StartReplica, Service: s, Number: n, Cause: cause, Needs: needs})
 			started[s.Name] = append(started[s.Name], start)
-			kind := AwaitReady
-			if waitedFor(d.wanted, s.Name) {
-				kind = AwaitExit
-			}
 			// A replica is asked whether it is ready only after those it
 			// depends on are: a proxy that has met a dead backend may shun
 			// it for seconds.
-			await := d.add(Op{Kind: kind, Service: s, Number: n, Cause: "started", Needs: append(slices.Clone(ready), start)})
-			settled[s.Name] = append(settled[s.Name], await)
+			settled[s.Name] = append(settled[s.Name], d.add(Op{Kind: await, Service: s, Number: n, Cause: "started", Needs: append(slices.Clone(ready), start)}))
 		}
 	}
+}
+
+// awaited returns the services that others depend on which are about to start,
+// with one of those. That a replica of theirs runs does not say that it is
+// ready: an earlier attempt may have been cut off in between.
+func (d *differ) awaited() map[string]string {
+	awaited := map[string]string{}
+	for _, s := range d.wanted.Services {
+		for n := 1; n <= s.Replicas; n++ {
+			if r, exists := d.find(s.Name, n); exists && r.Status != Created && !d.dead(r) {
+				continue
+			}
+			for _, dep := range s.DependsOn {
+				awaited[dep.Service] = s.Name
+			}
+			break
+		}
+	}
+	return awaited
 }
 
 // startOrder sorts services so that each comes after those it depends on.

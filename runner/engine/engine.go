@@ -146,6 +146,11 @@ type Worker interface {
 	Stop(ctx context.Context) error
 }
 
+// Warner says in words what of a topology an engine does not honour.
+type Warner interface {
+	Warnings(t *topology.Topology) []string
+}
+
 // Launcher starts "plimsoll worker" where the stack's services can be reached.
 type Launcher interface {
 	Launch(ctx context.Context, stack Stack) (Worker, error)

@@ -23,6 +23,10 @@ type Topology struct {
 	Volumes []string
 	// Warnings name what the file asks for and is not honoured.
 	Warnings []string
+	// Compose is the file with everything filled in that it takes from
+	// elsewhere (variables, included and extended files, env files, folders):
+	// a Compose file that gives the same topology wherever it is read.
+	Compose []byte
 }
 
 // Service is one service of a topology.

@@ -1,0 +1,49 @@
+# make demo   build, run the shipped scenario, say where the report is
+# make test   everything that must hold; says loudly what could not be tested
+# make build  bin/plimsoll, one static binary
+
+export CGO_ENABLED := 0
+BIN := bin/plimsoll
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# Packages whose tests exercise goroutines; the race detector needs cgo.
+RACE := ./fixtures/... ./results/... ./runner/...
+
+.PHONY: build demo test vet unit race cross prepare clean
+
+build:
+	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BIN) ./cmd/plimsoll
+
+demo: build
+	$(BIN) run twip --engine auto
+
+test: prepare vet cross build unit race
+	@scripts/skipped report
+
+prepare:
+	@scripts/prepare
+	@scripts/skipped reset
+
+vet:
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo "run gofmt -w on the files above" >&2; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+# What only Linux can do is behind build tags; the rest builds everywhere.
+cross:
+	GOOS=darwin go vet ./...
+	GOOS=windows go vet ./...
+
+unit race: export PLIMSOLL_SKIPPED := $(CURDIR)/.skipped-tests
+
+unit:
+	go test -timeout 20m ./...
+
+race:
+	@if go env CC >/dev/null && command -v $$(go env CC) >/dev/null; then \
+		CGO_ENABLED=1 go test -race -short -timeout 20m $(RACE); \
+	else \
+		echo "race detector: no C compiler ($$(go env CC))" >> $(CURDIR)/.skipped-tests; \
+	fi
+
+clean:
+	rm -rf bin .skipped-tests

@@ -1,0 +1,242 @@
+package results
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"plimsoll/internal/latency"
+)
+
+// Tally adds up the lines of a trial into its summary. Only the measured phase
+// counts. Adding the lines of a log again gives the same summary.
+type Tally struct {
+	final     Final
+	finals    int
+	requests  Counts
+	bytes     Bytes
+	servedBy  map[string]int64
+	latencies Latencies
+	usage     map[string]*window
+	worker    workerWindow
+	events    []TrialEvent
+	warnings  []string
+}
+
+// window spans the first and the last reading of one replica.
+type window struct {
+	first, last Sample
+	memoryPeak  int64
+}
+
+// workerWindow spans what the worker said of itself in the measured phase.
+type workerWindow struct {
+	first, last WorkerUsage
+	rssPeak     int64
+}
+
+// NewTally returns an empty tally.
+func NewTally() *Tally {
+	return &Tally{
+		servedBy:  map[string]int64{},
+		latencies: NewLatencies(),
+		usage:     map[string]*window{},
+	}
+}
+
+// NewLatencies returns empty histograms for every meaning of latency.
+func NewLatencies() Latencies {
+	return Latencies{
+		Response: latency.New(), Service: latency.New(), Lag: latency.New(),
+		Connect: latency.New(), Processing: latency.New(), Waiting: latency.New(),
+	}
+}
+
+// Merge adds other's counts to l. Histograms that other lacks add nothing.
+func (l Latencies) Merge(other Latencies) {
+	for _, pair := range [...][2]*latency.Histogram{
+		{l.Response, other.Response}, {l.Service, other.Service}, {l.Lag, other.Lag},
+		{l.Connect, other.Connect}, {l.Processing, other.Processing}, {l.Waiting, other.Waiting},
+	} {
+		if pair[1] != nil {
+			pair[0].Merge(pair[1])
+		}
+	}
+}
+
+// Add adds other to c.
+func (c *Counts) Add(other Counts) {
+	c.Sent += other.Sent
+	c.OK += other.OK
+	c.Failed += other.Failed
+	c.Timeouts += other.Timeouts
+	c.Status = addCounts(c.Status, other.Status)
+	c.Errors = addCounts(c.Errors, other.Errors)
+}
+
+// Add adds other to b.
+func (b *Bytes) Add(other Bytes) {
+	b.In += other.In
+	b.Out += other.Out
+	b.Body += other.Body
+}
+
+func addCounts(to, from map[string]int64) map[string]int64 {
+	if to == nil && len(from) > 0 {
+		to = make(map[string]int64, len(from))
+	}
+	for k, n := range from {
+		to[k] += n
+	}
+	return to
+}
+
+// Add takes one line into account.
+func (t *Tally) Add(l Line) {
+	switch l := l.(type) {
+	case Ready:
+		if l.Phase == Measure {
+			t.worker.first = l.Worker
+		}
+	case Interval:
+		if l.Phase != Measure {
+			return
+		}
+		t.addWorker(l.Worker)
+		t.requests.Add(l.Requests)
+		t.bytes.Add(l.Bytes)
+		t.servedBy = addCounts(t.servedBy, l.ServedBy)
+		t.latencies.Merge(l.Latencies)
+	case Final:
+		if l.Phase == Measure {
+			t.addWorker(l.Worker)
+			t.addFinal(l)
+		}
+	case Sample:
+		t.addSample(l)
+	case Event:
+		t.events = append(t.events, TrialEvent{At: l.At, What: l.What})
+	case Warning:
+		if !slices.Contains(t.warnings, l.What) {
+			t.warnings = append(t.warnings, l.What)
+		}
+	}
+}
+
+// addFinal joins the ends of several workers: the load began with the first
+// and ended with the last of them.
+func (t *Tally) addFinal(f Final) {
+	t.finals++
+	if t.finals == 1 {
+		t.final = f
+		return
+	}
+	begin, end := t.final.Began, t.final.Began.Add(t.final.Length)
+	if f.Began.Before(begin) {
+		begin = f.Began
+	}
+	if e := f.Began.Add(f.Length); e.After(end) {
+		end = e
+	}
+	t.final.Began, t.final.Length = begin, end.Sub(begin)
+	t.final.Due += f.Due
+}
+
+// addWorker follows the worker's cumulative figures.
+func (t *Tally) addWorker(u WorkerUsage) {
+	t.worker.last = u
+	t.worker.rssPeak = max(t.worker.rssPeak, u.RSSBytes)
+}
+
+func (t *Tally) addSample(s Sample) {
+	w, ok := t.usage[s.Replica]
+	if !ok {
+		w = &window{first: s}
+		t.usage[s.Replica] = w
+	}
+	w.last = s
+	w.memoryPeak = max(w.memoryPeak, s.MemoryBytes)
+}
+
+// Complete reports whether the measured phase came to its end.
+func (t *Tally) Complete() bool { return t.finals > 0 }
+
+// Trial returns the summary: base with everything filled in that the lines
+// tell.
+func (t *Tally) Trial(base Trial) Trial {
+	base.Started = t.final.Began
+	base.Duration = t.final.Length
+	base.Due = t.final.Due
+	base.Sample = t.final.Sample
+	base.Requests = t.requests
+	base.Bytes = t.bytes
+	base.Latency = t.latencies.Stats()
+	if secs := base.Duration.Seconds(); secs > 0 {
+		base.Throughput = float64(t.requests.OK) / secs
+	}
+	base.Usage = t.usageTotals()
+	base.Events = append([]TrialEvent{}, t.events...)
+	base.Worker = WorkerTotal{
+		CPU:      t.worker.last.CPU - t.worker.first.CPU,
+		RSSBytes: t.worker.rssPeak,
+		GCPause:  t.worker.last.GCPause - t.worker.first.GCPause,
+	}
+	base.Warnings = append(slices.Clone(base.Warnings), t.warnings...)
+	return base
+}
+
+func (t *Tally) usageTotals() []UsageTotal {
+	totals := []UsageTotal{}
+	done := t.requests.OK + t.requests.Failed
+	for _, name := range slices.Sorted(maps.Keys(t.usage)) {
+		w := t.usage[name]
+		u := UsageTotal{
+			Replica: name, Service: w.first.Service,
+			CPU:             w.last.CPU - w.first.CPU,
+			MemoryPeakBytes: w.memoryPeak,
+			Throttled:       difference(w.first.Throttled, w.last.Throttled),
+			NetIn:           difference(w.first.NetIn, w.last.NetIn),
+			NetOut:          difference(w.first.NetOut, w.last.NetOut),
+			BlockRead:       difference(w.first.BlockRead, w.last.BlockRead),
+			BlockWrite:      difference(w.first.BlockWrite, w.last.BlockWrite),
+		}
+		if done > 0 {
+			u.CPUPerRequest = u.CPU / time.Duration(done)
+		}
+		if len(t.servedBy) > 0 {
+			served := t.servedBy[name]
+			u.Requests = &served
+		}
+		totals = append(totals, u)
+	}
+	return totals
+}
+
+// difference is nil where either reading does not know.
+func difference[N ~int64](first, last *N) *N {
+	if first == nil || last == nil {
+		return nil
+	}
+	d := *last - *first
+	return &d
+}
+
+// Stats computes the statistics of every histogram.
+func (l Latencies) Stats() LatencyStats {
+	return LatencyStats{
+		Response: stats(l.Response), Service: stats(l.Service), Lag: stats(l.Lag),
+		Connect: stats(l.Connect), Processing: stats(l.Processing), Waiting: stats(l.Waiting),
+	}
+}
+
+func stats(h *latency.Histogram) Stats {
+	if h == nil || h.Count() == 0 {
+		return Stats{}
+	}
+	return Stats{
+		Count: h.Count(), Min: h.Min(), Mean: h.Mean(), StdDev: h.StdDev(), Max: h.Max(),
+		P50: h.Percentile(50), P66: h.Percentile(66), P75: h.Percentile(75), P80: h.Percentile(80),
+		P90: h.Percentile(90), P95: h.Percentile(95), P98: h.Percentile(98), P99: h.Percentile(99),
+		P999: h.Percentile(99.9),
+	}
+}

@@ -1,0 +1,231 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
+	"github.com/docker/docker/api/types/volume"
+
+	"plimsoll/runner/engine"
+)
+
+// Do performs one operation.
+func (e *Engine) Do(ctx context.Context, op engine.Op) error {
+	switch op.Kind {
+	case engine.EnsureImage:
+		_, err := e.ensureImage(ctx, op.Resource)
+		return err
+	case engine.CreateNetwork:
+		return e.createNetwork(ctx, op)
+	case engine.CreateVolume:
+		return e.createVolume(ctx, op)
+	case engine.CreateReplica:
+		return e.createReplica(ctx, op)
+	case engine.StartReplica:
+		return e.explain(e.cli.ContainerStart(ctx, containerName(op.Stack, op.Service.Name, op.Number), container.StartOptions{}))
+	case engine.RemoveReplica:
+		return e.removeReplica(ctx, op)
+	case engine.RemoveNetwork:
+		return e.removeNetwork(ctx, op)
+	case engine.RemoveVolume:
+		return e.removeVolume(ctx, op)
+	}
+	return fmt.Errorf("the docker engine cannot %s", op.Kind)
+}
+
+func (e *Engine) createNetwork(ctx context.Context, op engine.Op) error {
+	name := resourceName(op.Stack, op.Resource)
+	_, err := e.cli.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: networkLabels(op)})
+	if !errdefs.IsConflict(err) {
+		return e.explain(err)
+	}
+	found, err := e.cli.NetworkInspect(ctx, name, network.InspectOptions{})
+	if err != nil {
+		return e.explain(err)
+	}
+	return ours("network", name, found.Labels, op)
+}
+
+func (e *Engine) createVolume(ctx context.Context, op engine.Op) error {
+	name := resourceName(op.Stack, op.Resource)
+	// The engine returns one that exists already as it is.
+	found, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: volumeLabels(op)})
+	if err != nil {
+		return e.explain(err)
+	}
+	return ours("volume", name, found.Labels, op)
+}
+
+// ours refuses to adopt what somebody else made under one of our names.
+func ours(kind, name string, labels map[string]string, op engine.Op) error {
+	switch {
+	case labels[labelStack] != op.Stack:
+		return fmt.Errorf("a %s named %s exists already and is not plimsoll's: remove it (docker %[1]s rm %[2]s)", kind, name)
+	case labels[labelRun] != op.Run:
+		return fmt.Errorf("a %s named %s was left by run %q: remove it (plimsoll clean %[3]s)", kind, name, labels[labelRun])
+	}
+	return nil
+}
+
+func (e *Engine) createReplica(ctx context.Context, op engine.Op) error {
+	image := op.Service.Image
+	if image == engine.SelfImage {
+		self, err := e.self()
+		if err != nil {
+			return err
+		}
+		image = self.ref
+	}
+	c, err := replicaSpec(op, image)
+	if err != nil {
+		return err
+	}
+	_, err = e.create(ctx, c)
+	if !errdefs.IsConflict(err) {
+		return err
+	}
+	found, err := e.cli.ContainerInspect(ctx, c.name)
+	if err != nil {
+		return e.explain(err)
+	}
+	if err := ours("container", c.name, found.Config.Labels, op); err != nil {
+		return err
+	}
+	if found.Config.Labels[composeConfigHash] != c.config.Labels[composeConfigHash] {
+		return fmt.Errorf("container %s exists already, made from another definition of service %s: take the stack down first", c.name, op.Service.Name)
+	}
+	return nil
+}
+
+// create creates a container with all its networks, or none at all.
+func (e *Engine) create(ctx context.Context, c spec) (id string, err error) {
+	networking := c.networking()
+	created, err := e.cli.ContainerCreate(ctx, c.config, c.host, networking, nil, c.name)
+	if err != nil {
+		return "", e.explain(err)
+	}
+	for _, more := range c.networks[min(1, len(c.networks)):] {
+		if err := e.cli.NetworkConnect(ctx, more.network, created.ID, &network.EndpointSettings{Aliases: more.aliases}); err != nil {
+			return "", e.undo(ctx, created.ID, e.explain(err))
+		}
+	}
+	return created.ID, nil
+}
+
+// undo removes a container after a failure, even if ctx is done.
+func (e *Engine) undo(ctx context.Context, id string, failure error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	defer cancel()
+	if err := e.removeContainer(ctx, id); err != nil {
+		return fmt.Errorf("%w (and then the container could not be removed: %w)", failure, err)
+	}
+	return failure
+}
+
+// removeReplica goes by labels and not by name, so that nothing of somebody
+// else's is removed.
+func (e *Engine) removeReplica(ctx context.Context, op engine.Op) error {
+	found, err := e.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: labelled(map[string]string{
+		labelStack: op.Stack, labelRole: roleService, labelService: op.Service.Name, labelReplica: strconv.Itoa(op.Number),
+	})})
+	if err != nil {
+		return e.explain(err)
+	}
+	for _, c := range found {
+		if err := e.removeContainer(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeContainer kills and removes a container with its anonymous volumes,
+// and returns when it is gone.
+func (e *Engine) removeContainer(ctx context.Context, id string) error {
+	err := e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil
+	case errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress"):
+		return e.awaitGone(ctx, id)
+	}
+	return e.explain(err)
+}
+
+// awaitGone waits until a removal that somebody else began is done. The engine
+// tells that by its events only, and those may have passed.
+func (e *Engine) awaitGone(ctx context.Context, id string) error {
+	for {
+		_, err := e.cli.ContainerInspect(ctx, id)
+		if errdefs.IsNotFound(err) {
+			return nil
+		}
+		if err != nil {
+			return e.explain(err)
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("container %.12s is still being removed: %w", id, ctx.Err())
+		}
+	}
+}
+
+func (e *Engine) removeNetwork(ctx context.Context, op engine.Op) error {
+	found, err := e.cli.NetworkList(ctx, network.ListOptions{Filters: labelled(map[string]string{labelStack: op.Stack, composeNetwork: op.Resource})})
+	if err != nil {
+		return e.explain(err)
+	}
+	for _, n := range found {
+		if err := e.removeNetworkID(ctx, n.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) removeNetworkID(ctx context.Context, id string) error {
+	err := e.cli.NetworkRemove(ctx, id)
+	switch {
+	case errdefs.IsNotFound(err):
+		return nil
+	case errdefs.IsPermissionDenied(err):
+		// It has active endpoints; the engine does not say whose.
+		n, inspecting := e.cli.NetworkInspect(ctx, id, network.InspectOptions{})
+		if inspecting == nil && len(n.Containers) > 0 {
+			var names []string
+			for _, c := range n.Containers {
+				names = append(names, c.Name)
+			}
+			return &said{fmt.Sprintf("network %s is still used by %s: disconnect or remove them", n.Name, strings.Join(names, ", ")), err}
+		}
+	}
+	return e.explain(err)
+}
+
+func (e *Engine) removeVolume(ctx context.Context, op engine.Op) error {
+	found, err := e.cli.VolumeList(ctx, volume.ListOptions{Filters: labelled(map[string]string{labelStack: op.Stack, composeVolume: op.Resource})})
+	if err != nil {
+		return e.explain(err)
+	}
+	for _, v := range found.Volumes {
+		if err := e.removeVolumeNamed(ctx, v.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) removeVolumeNamed(ctx context.Context, name string) error {
+	err := e.cli.VolumeRemove(ctx, name, false)
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return e.explain(err)
+}

@@ -1,0 +1,353 @@
+// Package yamlfile reads YAML files for people: whatever is wrong is said with
+// file, line and column, the line itself and, where a word was misspelt, the
+// one that was probably meant; and everything that is wrong is said at once.
+package yamlfile
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// File is a parsed YAML file. Everything that it knows has a place.
+type File struct {
+	name    string
+	lines   []string
+	root    ast.Node // nil: the file is empty
+	anchors []anchor
+}
+
+type anchor struct {
+	name   string
+	offset int
+	value  ast.Node
+}
+
+// Parse parses a file's text. name is used in messages. The error is an
+// *Error.
+func Parse(name string, text []byte) (*File, error) {
+	plain := strings.TrimPrefix(string(text), "\ufeff")
+	f := &File{name: name, lines: strings.Split(plain, "\n")}
+	if !utf8.ValidString(plain) {
+		return nil, NewError(f.Problem(f.invalidText(), "", "is not UTF-8 text"))
+	}
+	parsed, err := parseText(plain)
+	if err != nil {
+		return nil, f.syntaxError(err)
+	}
+	var documents []ast.Node
+	for _, doc := range parsed.Docs {
+		if doc.Body != nil {
+			documents = append(documents, doc.Body)
+		}
+	}
+	switch len(documents) {
+	case 0:
+	case 1:
+		f.root = documents[0]
+		ast.Walk(collector{f}, f.root)
+	default:
+		return nil, NewError(f.Problem(placeOf(documents[1]), "", "is a second document; one file holds one"))
+	}
+	return f, nil
+}
+
+// parseText turns a panic of the parser, which not every malformed text
+// escapes, into an error.
+func parseText(text string) (file *ast.File, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("cannot be read as YAML: %v", cause)
+		}
+	}()
+	return parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+}
+
+// Problem makes a problem of this file.
+func (f *File) Problem(place Place, path, message string) Problem {
+	p := Problem{File: f.name, Place: place, Path: path, Message: message}
+	if place.Line >= 1 && place.Line <= len(f.lines) {
+		p.Excerpt = strings.TrimRight(f.lines[place.Line-1], "\r")
+		// A mark beyond the line's end would point to nothing.
+		p.Column = max(1, min(p.Column, utf8.RuneCountInString(p.Excerpt)+1))
+	}
+	return p
+}
+
+func (f *File) syntaxError(err error) error {
+	var located yaml.Error
+	if errors.As(err, &located) && located.GetToken() != nil {
+		return NewError(f.Problem(placeOfToken(located.GetToken()), "", "is not YAML: "+located.GetMessage()))
+	}
+	return NewError(f.Problem(Place{1, 1}, "", "is not YAML: "+err.Error()))
+}
+
+func (f *File) invalidText() Place {
+	for i, line := range f.lines {
+		if !utf8.ValidString(line) {
+			return Place{i + 1, 1}
+		}
+	}
+	return Place{1, 1}
+}
+
+// collector notes the anchors of a file in their order.
+type collector struct{ file *File }
+
+func (c collector) Visit(node ast.Node) ast.Visitor {
+	if a, ok := node.(*ast.AnchorNode); ok && a.Name != nil {
+		c.file.anchors = append(c.file.anchors, anchor{
+			name: a.Name.GetToken().Value, offset: offsetOf(a), value: a.Value,
+		})
+	}
+	return c
+}
+
+// bare takes a value out of its tags, anchors and aliases. It returns nil for
+// an alias without an anchor.
+func (f *File) bare(node ast.Node) ast.Node {
+	for range 100 { // aliases of aliases of …
+		switch n := node.(type) {
+		case *ast.TagNode:
+			node = n.Value
+		case *ast.AnchorNode:
+			node = n.Value
+		case *ast.AliasNode:
+			node = f.anchored(n)
+		case nil:
+			return nil
+		default:
+			return node
+		}
+	}
+	return nil
+}
+
+// anchored finds the latest anchor before an alias.
+func (f *File) anchored(alias *ast.AliasNode) ast.Node {
+	name := alias.Value.GetToken().Value
+	for i := len(f.anchors) - 1; i >= 0; i-- {
+		if a := f.anchors[i]; a.name == name && a.offset < offsetOf(alias) {
+			return a.value
+		}
+	}
+	return nil
+}
+
+// entry is one key of a mapping with its value.
+type entry struct {
+	key   string
+	place Place // of the key
+	value ast.Node
+}
+
+// entries lists a mapping's entries in their order, those that were merged in
+// ("<<") after its own. ok is false if the node is no mapping.
+func (f *File) entries(node ast.Node) (list []entry, ok bool) {
+	return f.entriesWithin(node, 20)
+}
+
+func (f *File) entriesWithin(node ast.Node, depth int) (list []entry, ok bool) {
+	mapping, ok := f.bare(node).(ast.MapNode)
+	if !ok || depth == 0 {
+		return nil, ok
+	}
+	var merged []entry
+	for iter := mapping.MapRange(); iter.Next(); {
+		if iter.Key().IsMergeKey() {
+			merged = append(merged, f.mergedEntries(iter.Value(), depth)...)
+			continue
+		}
+		list = append(list, entry{keyText(iter.Key()), placeOf(iter.Key()), iter.Value()})
+	}
+	own := map[string]bool{}
+	for _, e := range list {
+		own[e.key] = true
+	}
+	for _, e := range merged {
+		if !own[e.key] {
+			own[e.key] = true
+			list = append(list, e)
+		}
+	}
+	return list, true
+}
+
+// mergedEntries lists what "<<" brings in: one mapping or several.
+func (f *File) mergedEntries(node ast.Node, depth int) (list []entry) {
+	if seq, ok := f.bare(node).(*ast.SequenceNode); ok {
+		for _, item := range seq.Values {
+			more, _ := f.entriesWithin(item, depth-1)
+			list = append(list, more...)
+		}
+		return list
+	}
+	list, _ = f.entriesWithin(node, depth-1)
+	return list
+}
+
+func keyText(key ast.MapKeyNode) string {
+	if k, ok := key.(*ast.MappingKeyNode); ok && k.Value != nil {
+		return k.Value.GetToken().Value
+	}
+	return key.GetToken().Value
+}
+
+// Find follows a dotted path ("services.web.ports[0].target") as far as it
+// leads, and returns the place of the last key or item it reaches; ok is false
+// if it does not even begin in the file. Keys may hold dots themselves.
+func (f *File) Find(path string) (place Place, ok bool) {
+	_, place, _ = f.follow(path)
+	return place, place != Place{}
+}
+
+// FindText returns the place of the first key or value below the path for
+// which match is true.
+func (f *File) FindText(path string, match func(text string) bool) (place Place, ok bool) {
+	node, _, rest := f.follow(path)
+	if node == nil || rest != "" {
+		return Place{}, false
+	}
+	search := &searcher{match: match}
+	ast.Walk(search, node)
+	return search.place, search.place != Place{}
+}
+
+// Text returns the text of the value at the path; ok is false if there is none
+// or it is a mapping or a list.
+func (f *File) Text(path string) (text string, ok bool) {
+	node, _, rest := f.follow(path)
+	if node == nil || rest != "" {
+		return "", false
+	}
+	return scalarText(f.bare(node))
+}
+
+// Keys lists the keys of the mapping at the path, in their order.
+func (f *File) Keys(path string) []string {
+	node, _, rest := f.follow(path)
+	if rest != "" {
+		return nil
+	}
+	entries, _ := f.entries(node)
+	keys := make([]string, len(entries))
+	for i, e := range entries {
+		keys[i] = e.key
+	}
+	return keys
+}
+
+// Len is the number of items in the list at the path; 0 if it is no list.
+func (f *File) Len(path string) int {
+	node, _, rest := f.follow(path)
+	if seq, ok := f.bare(node).(*ast.SequenceNode); ok && rest == "" {
+		return len(seq.Values)
+	}
+	return 0
+}
+
+// Line returns the place of the first character of a line.
+func (f *File) Line(number int) Place {
+	if number < 1 || number > len(f.lines) {
+		return Place{}
+	}
+	line := f.lines[number-1]
+	return Place{number, 1 + len(line) - len(strings.TrimLeft(line, " \t"))}
+}
+
+// follow goes down a path. rest is what of it is not in the file.
+func (f *File) follow(path string) (node ast.Node, place Place, rest string) {
+	node, rest = f.root, path
+	for rest != "" && node != nil {
+		next, at, after := f.step(node, strings.TrimPrefix(rest, "."))
+		if next == nil {
+			break
+		}
+		node, place, rest = next, at, after
+	}
+	return node, place, rest
+}
+
+// step goes one key or index down. The longest key that the path begins with
+// wins.
+func (f *File) step(node ast.Node, path string) (next ast.Node, place Place, rest string) {
+	if seq, ok := f.bare(node).(*ast.SequenceNode); ok {
+		index, rest := splitIndex(path)
+		if index < 0 || index >= len(seq.Values) {
+			return nil, Place{}, ""
+		}
+		return seq.Values[index], placeOf(seq.Values[index]), rest
+	}
+	entries, _ := f.entries(node)
+	longest := -1
+	for _, e := range entries {
+		after, begins := strings.CutPrefix(path, e.key)
+		if begins && len(e.key) > longest && (after == "" || after[0] == '.' || after[0] == '[') {
+			longest, next, place, rest = len(e.key), e.value, e.place, after
+		}
+	}
+	return next, place, rest
+}
+
+// splitIndex takes "[3]" or "3" off the begin of a path; -1: there is none.
+func splitIndex(path string) (index int, rest string) {
+	digits := strings.TrimPrefix(path, "[")
+	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(digits)
+	}
+	index, err := strconv.Atoi(digits[:end])
+	if err != nil {
+		return -1, ""
+	}
+	return index, strings.TrimPrefix(digits[end:], "]")
+}
+
+type searcher struct {
+	match func(string) bool
+	place Place
+}
+
+func (s *searcher) Visit(node ast.Node) ast.Visitor {
+	if s.place != (Place{}) {
+		return nil
+	}
+	if text, ok := scalarText(node); ok && s.match(text) {
+		s.place = placeOf(node)
+		return nil
+	}
+	return s
+}
+
+// placeOf is where a node begins. A mapping without braces begins with its
+// first key.
+func placeOf(node ast.Node) Place {
+	if mapping, ok := node.(*ast.MappingNode); ok && !mapping.IsFlowStyle && len(mapping.Values) > 0 {
+		return placeOf(mapping.Values[0].Key)
+	}
+	if pair, ok := node.(*ast.MappingValueNode); ok {
+		return placeOf(pair.Key)
+	}
+	return placeOfToken(node.GetToken())
+}
+
+func placeOfToken(t *token.Token) Place {
+	if t == nil || t.Position == nil {
+		return Place{}
+	}
+	return Place{max(1, t.Position.Line), max(1, t.Position.Column)}
+}
+
+func offsetOf(node ast.Node) int {
+	if t := node.GetToken(); t != nil && t.Position != nil {
+		return t.Position.Offset
+	}
+	return 0
+}
