@@ -23,7 +23,8 @@ type Job struct {
 	// Concurrency is the number of requests kept in flight by a closed loop;
 	// 0 makes the loop an open one.
 	Concurrency int `json:"concurrency,omitempty"`
-	// Requests ends a closed loop after that many; 0: after Duration.
+	// Requests ends a closed loop after that many, Duration after that time;
+	// of both, whichever comes first.
 	Requests int64 `json:"requests,omitempty"`
 	// Rate is that of an open loop: RateCount requests per RatePer.
 	RateCount int           `json:"rate_count,omitempty"`
@@ -52,10 +53,12 @@ type Schedule interface {
 	// the phase; ok is false when the schedule has no such request. Due
 	// never decreases with k.
 	Due(k int64) (due time.Duration, ok bool)
+	// Total is how many requests the schedule has.
+	Total() int64
 }
 
-// Transport sends a job's requests from the instant begin on and records each
-// one. It returns when the last one has been answered, has failed or has timed
+// Transport sends a job's requests from the instant begin on, which should carry
+// a monotonic clock reading, and records each one. It returns when the last one has been answered, has failed or has timed
 // out. A done context ends it early: nothing new is sent, what is in flight is
 // cut off and recorded as failed. The error says that the job could not be run
 // at all; failing requests are no error.
@@ -66,20 +69,41 @@ type Transport interface {
 // Failure is the kind of a request's failure.
 type Failure string
 
-// The kinds of failures. An answer with a status of 400 or above is a
-// BadStatus.
+// The kinds of failures. Only None and BadStatus stand for a complete answer.
 const (
-	None       Failure = ""
-	Refused    Failure = "refused"
-	Reset      Failure = "reset"
-	Timeout    Failure = "timeout"
-	ShortRead  Failure = "short read"
-	Malformed  Failure = "malformed"
-	Resolve    Failure = "name not resolved"
-	BadStatus  Failure = "status"
-	CutOff     Failure = "cut off"
+	None Failure = ""
+	// Refused: nobody listens at the target.
+	Refused Failure = "refused"
+	// Reset: the target broke the connection.
+	Reset Failure = "reset"
+	// Timeout: no complete answer within Job.Timeout of the send.
+	Timeout Failure = "timeout"
+	// ShortRead: the connection was closed in good order before the answer
+	// was complete, or before it began.
+	ShortRead Failure = "short read"
+	// Malformed: what came is not HTTP.
+	Malformed Failure = "malformed"
+	// Resolve: the target's name has no address.
+	Resolve Failure = "name not resolved"
+	// Unreachable: there is no way to the target's address.
+	Unreachable Failure = "unreachable"
+	// TLS: the handshake failed or the certificate is not trusted.
+	TLS Failure = "tls"
+	// BadStatus: a complete answer with a status of 400 or above.
+	BadStatus Failure = "status"
+	// LocalLimit: this machine had no port or file descriptor left; says
+	// nothing about the target.
+	LocalLimit Failure = "local limit"
+	// CutOff: sent, but the load was ended before the answer was complete.
+	CutOff Failure = "cut off"
+	// NeverSent: due, but the load was ended before it could be sent. Sent
+	// and Done are the instant of that end.
+	NeverSent  Failure = "never sent"
 	OtherError Failure = "other"
 )
+
+// complete reports whether a request that ended so has a whole answer.
+func (f Failure) complete() bool { return f == None || f == BadStatus }
 
 // Shot is one request as it went. All instants are counted from the begin of
 // the phase.
@@ -92,12 +116,14 @@ type Shot struct {
 	Connected time.Duration
 	// FirstByte is when the answer began; 0 if it never did.
 	FirstByte time.Duration
-	Done      time.Duration
-	Status    int
-	Failure   Failure
-	BytesIn   int64 // headers and body as received
-	BytesOut  int64
-	BodyIn    int64
-	ServedBy  string
-	Server    string
+	// Done is when the answer was complete or the request had failed.
+	Done time.Duration
+	// Status is that of a complete answer, else 0.
+	Status   int
+	Failure  Failure
+	BytesIn  int64 // headers and body as received
+	BytesOut int64
+	BodyIn   int64
+	ServedBy string // X-Served-By header
+	Server   string // Server header
 }

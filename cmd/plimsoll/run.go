@@ -1,0 +1,191 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"plimsoll/results"
+	"plimsoll/runner"
+	"plimsoll/scenarios"
+	"plimsoll/scenarios/plan"
+)
+
+func newRunCommand(std streams) *cli.Command {
+	return &cli.Command{
+		Name:      "run",
+		Usage:     "measure every cell of a scenario, then write the report",
+		ArgsUsage: "SCENARIO",
+		Description: `SCENARIO is a file, or the name of a shipped scenario (plimsoll list shows them).
+The report's path is the last line on stdout.`,
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "env", Usage: "measure only this `ENVIRONMENT` (repeatable)"},
+			&cli.StringSliceFlag{Name: "scale", Usage: "measure at this `SCALE` instead of the scenario's: web=3,static=2 (repeatable)"},
+			&cli.StringSliceFlag{Name: "load", Usage: "apply only this `LOAD` (repeatable)"},
+			&cli.IntFlag{Name: "trials", Usage: "repeat each cell `N` times (default: the scenario's)"},
+			&cli.StringFlag{Name: "out", Value: "results", Usage: "make the run's folder in `DIR`"},
+			engineFlag(),
+			&cli.BoolFlag{Name: "keep", Usage: "leave the last trial's stack up"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "print every trial in order and the estimated time, start nothing"},
+			&cli.StringFlag{Name: "resume", Usage: "go on with the unfinished `RUN`; SCENARIO is not needed then"},
+			&cli.Uint64Flag{Name: "seed", Usage: "order of trials and of the request mix (default: drawn)"},
+			&cli.DurationFlag{Name: "ready-within", Value: time.Minute, Usage: "how long a replica may take to become ready"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
+		},
+		OnUsageError: onUsageError,
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			job, err := prepare(cmd)
+			if err != nil {
+				return err
+			}
+			if cmd.Bool("dry-run") {
+				_, err := fmt.Fprint(std.out, job.Plan)
+				return err
+			}
+			return execute(ctx, std, cmd, job)
+		},
+	}
+}
+
+// prepare turns the command line into what the runner is to do.
+func prepare(cmd *cli.Command) (runner.Options, error) {
+	opt := runner.Options{
+		Out: cmd.String("out"), Keep: cmd.Bool("keep"), ReadyWithin: cmd.Duration("ready-within"),
+		Version: version, Command: os.Args,
+	}
+	if cmd.IsSet("resume") {
+		return resume(cmd, opt)
+	}
+	if cmd.Args().Len() != 1 {
+		return opt, usageErrorf("run takes one SCENARIO, got %d arguments; plimsoll list shows the shipped ones", cmd.Args().Len())
+	}
+	scenario, err := scenarios.Load(cmd.Args().First())
+	if err != nil {
+		return opt, err
+	}
+	if cmd.IsSet("trials") && cmd.Int("trials") < 1 {
+		return opt, usageErrorf("--trials %d: at least 1", cmd.Int("trials"))
+	}
+	scales, err := parseScales(cmd.StringSlice("scale"))
+	if err != nil {
+		return opt, err
+	}
+	seed := cmd.Uint64("seed")
+	if !cmd.IsSet("seed") {
+		seed = rand.Uint64() >> 12 // exact in JSON readers that use floats
+	}
+	opt.Scenario = scenario
+	opt.Plan, err = plan.Compile(scenario, plan.Options{
+		Environments: cmd.StringSlice("env"), Scales: scales, Loads: cmd.StringSlice("load"),
+		Trials: cmd.Int("trials"), Seed: seed,
+	})
+	if err != nil {
+		return opt, usageErrorf("%v", err)
+	}
+	return opt, nil
+}
+
+// resume prepares to go on with an unfinished run, by its own scenario and
+// plan.
+func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
+	if cmd.Args().Len() != 0 {
+		return opt, usageErrorf("--resume goes on with the run's own scenario; leave out %q", cmd.Args().First())
+	}
+	for _, flag := range []string{"env", "scale", "load", "trials", "seed"} {
+		if cmd.IsSet(flag) {
+			return opt, usageErrorf("--resume goes on with the run's own plan; leave out --%s", flag)
+		}
+	}
+	dir, err := findRun(cmd.String("resume"), cmd.String("out"))
+	if err != nil {
+		return opt, err
+	}
+	if opt.Resume, err = results.Open(dir); err != nil {
+		return opt, err
+	}
+	if opt.Scenario, err = scenarios.Load(filepath.Join(dir, results.ScenarioFile)); err != nil {
+		return opt, err
+	}
+	opt.Plan = &opt.Resume.Manifest.Plan
+	return opt, nil
+}
+
+// parseScales reads "web=3,static=2", one scale each.
+func parseScales(texts []string) ([]scenarios.Scale, error) {
+	var scales []scenarios.Scale
+	for _, text := range texts {
+		scale := scenarios.Scale{}
+		for part := range strings.SplitSeq(text, ",") {
+			service, count, ok := strings.Cut(part, "=")
+			n, err := strconv.Atoi(count)
+			if !ok || service == "" || err != nil || n < 0 {
+				return nil, usageErrorf("--scale %s: %q is not SERVICE=COUNT, such as web=3", text, part)
+			}
+			scale[service] = n
+		}
+		scales = append(scales, scale)
+	}
+	return scales, nil
+}
+
+// execute runs the plan, writes the report of whatever was finished, and
+// returns what decides the exit code.
+func execute(ctx context.Context, std streams, cmd *cli.Command, opt runner.Options) error {
+	engines := newEngines(cmd.String("engine"), std.err)
+	opt.Engine = engines.forEnvironment
+	progress := newProgress(std.err, *opt.Plan, cmd.Bool("quiet"))
+	opt.Progress = progress
+	for _, w := range opt.Scenario.Warnings {
+		fmt.Fprintln(std.err, "warning:", w)
+	}
+	defer context.AfterFunc(ctx, func() {
+		fmt.Fprintln(std.err, "\nstopping: the stack is being taken down (once more: leave at once)")
+	})()
+	outcome, runErr := runner.Run(ctx, opt)
+	progress.close()
+	if outcome.Dir == "" {
+		return runErr
+	}
+	doc, err := writeReport(std.out, outcome.Dir)
+	if err != nil {
+		return errors.Join(runErr, err)
+	}
+	switch {
+	case runErr != nil:
+		return runErr
+	case outcome.NotStarted:
+		return &codedError{exitNotStarted, failureText(outcome, len(opt.Plan.Trials))}
+	case outcome.WorkerLost:
+		return &codedError{exitInvalid, failureText(outcome, len(opt.Plan.Trials))}
+	}
+	if code := verdictCode(doc.Verdict()); code != exitOK {
+		return &silentError{code}
+	}
+	return nil
+}
+
+func failureText(o runner.Outcome, planned int) string {
+	return fmt.Sprintf("%d of %d trials are missing: %s", len(o.Failures), planned, o.Failures[0].Reason)
+}
+
+// findRun finds a run by its folder, by its ID below out, or as "latest".
+func findRun(name, out string) (string, error) {
+	if name == "latest" {
+		return latestRun(out)
+	}
+	for _, dir := range []string{name, filepath.Join(out, name)} {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir, nil
+		}
+	}
+	return "", usageErrorf("no run %q: neither a folder nor a run in %s; plimsoll list shows the runs", name, cmp.Or(out, "."))
+}

@@ -1,0 +1,198 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// userAgent is what requests call themselves unless the job says otherwise.
+const userAgent = "plimsoll"
+
+// blueprint is a job with everything worked out that does not depend on time:
+// sending a request is one write of bytes that are here already.
+type blueprint struct {
+	job      Job
+	deck     Deck
+	schedule Schedule // nil for a closed loop
+	targets  []endpoint
+}
+
+// endpoint is one of a job's targets.
+type endpoint struct {
+	address string         // host:port
+	literal netip.AddrPort // the same, where the host is an IP address
+	tls     *tls.Config    // nil: plain
+	mix     []message      // by index in the mix
+}
+
+// message is a request as it goes over the wire.
+type message struct {
+	bytes []byte
+	// request is what ReadResponse has to know about it.
+	request *http.Request
+}
+
+// Validate says what is wrong with a job, if anything.
+func (j Job) Validate() error {
+	_, err := draw(j)
+	return err
+}
+
+// draw works a job out.
+func draw(j Job) (*blueprint, error) {
+	if err := j.checkBounds(); err != nil {
+		return nil, err
+	}
+	schedule, err := j.schedule()
+	if err != nil {
+		return nil, err
+	}
+	deck, err := NewDeck(j.Mix, j.Seed)
+	if err != nil {
+		return nil, err
+	}
+	b := &blueprint{job: j, deck: deck, schedule: schedule}
+	for _, target := range j.Targets {
+		e, err := newEndpoint(j, target)
+		if err != nil {
+			return nil, fmt.Errorf("target %q: %w", target, err)
+		}
+		b.targets = append(b.targets, e)
+	}
+	return b, nil
+}
+
+func (j Job) checkBounds() error {
+	switch {
+	case len(j.Targets) == 0:
+		return errors.New("no target")
+	case len(j.Mix) == 0:
+		return errors.New("no request to send")
+	case j.Timeout <= 0:
+		return fmt.Errorf("timeout of %v: it must be above zero", j.Timeout)
+	case j.Concurrency < 0 || j.Requests < 0 || j.Duration < 0:
+		return errors.New("concurrency, requests and duration must not be negative")
+	case j.Concurrency == 0 && j.RateCount == 0:
+		return errors.New("neither a concurrency (closed loop) nor a rate (open loop)")
+	case j.Concurrency > 0 && j.RateCount != 0:
+		return errors.New("both a concurrency (closed loop) and a rate (open loop): one of them is too many")
+	case j.Concurrency > 0 && j.Requests == 0 && j.Duration == 0:
+		return errors.New("a closed loop needs a number of requests or a duration, or it would never end")
+	case j.Concurrency == 0 && j.Requests != 0:
+		return errors.New("an open loop ends after its duration, not after a number of requests")
+	}
+	return nil
+}
+
+// schedule returns that of an open loop, nil for a closed one.
+func (j Job) schedule() (Schedule, error) {
+	if j.Concurrency > 0 {
+		return nil, nil
+	}
+	return NewConstant(j.RateCount, j.RatePer, j.Duration)
+}
+
+func newEndpoint(j Job, target string) (endpoint, error) {
+	base, err := url.Parse(target)
+	switch {
+	case err != nil:
+		return endpoint{}, err
+	case base.Scheme != "http" && base.Scheme != "https":
+		return endpoint{}, fmt.Errorf("scheme %q: only http and https can be loaded", base.Scheme)
+	case base.Hostname() == "":
+		return endpoint{}, errors.New("no host")
+	case base.RawQuery != "" || base.Fragment != "" || base.User != nil:
+		return endpoint{}, errors.New("a base URL has neither query, fragment nor user")
+	}
+	port := base.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[base.Scheme]
+	}
+	e := endpoint{address: net.JoinHostPort(base.Hostname(), port)}
+	// A name is no error here: it is looked up for each connection.
+	e.literal, _ = netip.ParseAddrPort(e.address)
+	if base.Scheme == "https" {
+		e.tls = &tls.Config{ServerName: serverName(j, base), NextProtos: []string{"http/1.1"}}
+	}
+	for _, r := range j.Mix {
+		m, err := newMessage(j, strings.TrimSuffix(base.String(), "/"), r)
+		if err != nil {
+			return endpoint{}, fmt.Errorf("request %q: %w", r.Name, err)
+		}
+		e.mix = append(e.mix, m)
+	}
+	return e, nil
+}
+
+// serverName is the name that the target's certificate has to bear.
+func serverName(j Job, base *url.URL) string {
+	if j.Host == "" {
+		return base.Hostname()
+	}
+	if host, _, err := net.SplitHostPort(j.Host); err == nil {
+		return host
+	}
+	return j.Host
+}
+
+func newMessage(j Job, base string, r Request) (message, error) {
+	if !strings.HasPrefix(r.Path, "/") {
+		return message{}, fmt.Errorf("path %q does not begin with a slash", r.Path)
+	}
+	req, err := http.NewRequest(r.Method, base+r.Path, strings.NewReader(r.Body))
+	if err != nil {
+		return message{}, err
+	}
+	req.Close = !j.KeepAlive
+	req.Host = j.Host
+	req.Header.Set("User-Agent", userAgent)
+	given := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		value := strings.TrimSpace(r.Headers[name])
+		switch canonical := http.CanonicalHeaderKey(name); canonical {
+		case "Connection", "Content-Length", "Transfer-Encoding", "Trailer":
+			return message{}, fmt.Errorf("header %s cannot be given: it follows from the body and from keepalive", name)
+		case "Host":
+			req.Host = value
+		default:
+			if _, twice := given[canonical]; twice {
+				return message{}, fmt.Errorf("header %s is given twice", name)
+			}
+			given[canonical] = value
+			req.Header.Set(name, value)
+		}
+	}
+	var wire bytes.Buffer
+	if err := req.Write(&wire); err != nil {
+		return message{}, err
+	}
+	if err := checkArrival(wire.Bytes(), given); err != nil {
+		return message{}, err
+	}
+	return message{bytes: wire.Bytes(), request: req}, nil
+}
+
+// checkArrival reads a message back, because Request.Write leaves out headers
+// that cannot be sent without a word.
+func checkArrival(wire []byte, headers map[string]string) error {
+	arrived, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+	if err != nil {
+		return fmt.Errorf("cannot be sent: %w", err)
+	}
+	for name, value := range headers {
+		if got := arrived.Header.Get(name); got != value {
+			return fmt.Errorf("header %s: %q cannot be sent", name, value)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,9 @@
+package load
+
+import "crypto/x509"
+
+// NewGeneralWith returns a transport that trusts roots and has at most limit
+// open-loop requests in flight.
+func NewGeneralWith(roots *x509.CertPool, limit int) *General {
+	return &General{roots: roots, maxSenders: limit}
+}

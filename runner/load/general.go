@@ -1,0 +1,260 @@
+package load
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"plimsoll/internal/precise"
+)
+
+// maxSenders bounds how many requests of an open loop are in flight. Beyond it
+// requests wait for their turn and keep their due time.
+const maxSenders = 10_000
+
+// General is the transport for everything that speaks HTTP/1.1, with and
+// without TLS, on every system. Requests and answers are net/http's; the
+// connections are its own, one goroutine for each, so that every instant and
+// every byte is known. It follows no redirect, asks no proxy, asks for no
+// compression and sends no request twice.
+//
+// A closed loop keeps Concurrency senders busy. In an open loop the senders
+// relay: one waits for the next due instant, and when it has come passes the
+// watch on to an idle sender (or a new one) and sends. Nothing has to be
+// handed over between the instant and the send.
+type General struct {
+	roots      *x509.CertPool // nil: the system's
+	maxSenders int
+}
+
+// NewGeneral returns the general transport.
+func NewGeneral() *General { return &General{maxSenders: maxSenders} }
+
+// Run implements Transport.
+func (g *General) Run(ctx context.Context, job Job, begin time.Time, rec *Recorder) error {
+	b, err := draw(job)
+	if err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
+	for _, e := range b.targets {
+		if e.tls != nil {
+			e.tls.RootCAs = g.roots
+		}
+	}
+	s := &session{blueprint: b, begin: begin, rec: rec, conns: map[net.Conn]struct{}{}}
+	// The session's context is done when the caller's is, or when the load
+	// cannot go on for a reason of its own.
+	var abort context.CancelCauseFunc
+	s.ctx, abort = context.WithCancelCause(ctx)
+	defer abort(nil)
+	defer context.AfterFunc(s.ctx, s.cut)()
+	if err := precise.SleepUntil(s.ctx, begin); err != nil {
+		return ignoreEnd(ctx, err)
+	}
+	if job.Concurrency > 0 {
+		s.closedLoop()
+		return nil
+	}
+	r := &relay{session: s, abort: abort, limit: g.maxSenders, idle: make([][]*runner, len(b.targets)), unwatched: none}
+	r.run()
+	return ignoreEnd(ctx, context.Cause(s.ctx))
+}
+
+// ignoreEnd drops the error that a done context left behind: a load ended
+// early is still a load.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// session is one run of a job.
+type session struct {
+	*blueprint
+	ctx   context.Context
+	begin time.Time
+	rec   *Recorder
+
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// since is the time since the begin of the phase.
+func (s *session) since() time.Duration { return time.Since(s.begin) }
+
+// cut wakes everyone who waits for an answer.
+func (s *session) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		// An error means that it is closed already.
+		_ = conn.SetDeadline(time.Unix(1, 0))
+	}
+}
+
+func (s *session) keep(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conns[conn] = struct{}{}
+}
+
+func (s *session) forget(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+}
+
+// closedLoop keeps Concurrency requests in flight until there have been enough
+// or time is up.
+func (s *session) closedLoop() {
+	var (
+		taken atomic.Int64
+		wg    sync.WaitGroup
+	)
+	senders := int64(s.job.Concurrency)
+	if s.job.Requests > 0 {
+		senders = min(senders, s.job.Requests)
+	}
+	for i := range senders {
+		wg.Go(func() {
+			out := newSender(s, int(i%int64(len(s.targets))))
+			defer out.close()
+			for s.ctx.Err() == nil && (s.job.Duration == 0 || s.since() < s.job.Duration) {
+				k := taken.Add(1) - 1
+				if s.job.Requests > 0 && k >= s.job.Requests {
+					return
+				}
+				out.send(k, atOnce)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// none stands for no request.
+const none = -1
+
+// relay runs an open loop. At any time at most one runner watches the clock
+// for the next request; all others have one in flight or are idle.
+type relay struct {
+	*session
+	abort context.CancelCauseFunc
+	limit int
+	wg    sync.WaitGroup
+
+	lock sync.Mutex
+	// idle runners by the target that they are connected to, the one that
+	// became idle last at the end: few connections, and warm ones.
+	idle    [][]*runner
+	runners int
+	// unwatched is the next request while every runner is busy, else none.
+	unwatched int64
+	ended     bool
+}
+
+// runner is a sender with a place to wait for its turn.
+type runner struct {
+	*sender
+	turn chan int64
+}
+
+func (r *relay) run() {
+	r.pass(0)
+	r.wg.Wait()
+}
+
+// pass gives the watch for request k to an idle runner or to a new one; if all
+// are busy, to the first that is done.
+func (r *relay) pass(k int64) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	home := int(k % int64(len(r.targets)))
+	if n := len(r.idle[home]); n > 0 {
+		next := r.idle[home][n-1]
+		r.idle[home] = r.idle[home][:n-1]
+		next.turn <- k
+		return
+	}
+	if r.runners == r.limit {
+		r.unwatched = k
+		return
+	}
+	r.runners++
+	next := &runner{sender: newSender(r.session, home), turn: make(chan int64, 1)}
+	next.turn <- k
+	r.wg.Go(func() { r.follow(next) })
+}
+
+// follow is the life of a runner.
+func (r *relay) follow(me *runner) {
+	defer me.close()
+	for k := range me.turn {
+		for k != none {
+			due, ok := r.await(k)
+			if !ok {
+				r.end()
+				return
+			}
+			r.pass(k + 1)
+			me.send(k, due)
+			k = r.rest(me)
+		}
+	}
+}
+
+// await watches the clock for request k. It is not ok when there is no such
+// request or the load has been ended; requests that were due by then are
+// recorded as never sent.
+func (r *relay) await(k int64) (due time.Duration, ok bool) {
+	due, ok = r.schedule.Due(k)
+	if !ok {
+		return 0, false
+	}
+	err := precise.SleepUntil(r.ctx, r.begin.Add(due))
+	if err == nil {
+		return due, true
+	}
+	if r.ctx.Err() == nil {
+		r.abort(fmt.Errorf("load: %w", err))
+	}
+	now := r.since()
+	for ; ok && due <= now; due, ok = r.schedule.Due(k) {
+		r.rec.Record(Shot{Request: r.deck.Draw(k), Due: due, Sent: now, Connected: now, Done: now, Failure: NeverSent})
+		k++
+	}
+	return 0, false
+}
+
+// rest returns the request that waits for a runner, or lays the runner by.
+func (r *relay) rest(me *runner) int64 {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	k := r.unwatched
+	r.unwatched = none
+	switch {
+	case k != none:
+	case r.ended:
+		close(me.turn)
+	default:
+		r.idle[me.home] = append(r.idle[me.home], me)
+	}
+	return k
+}
+
+// end sends the idle runners home; the others go when they are done.
+func (r *relay) end() {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	r.ended = true
+	for _, idle := range r.idle {
+		for _, me := range idle {
+			close(me.turn)
+		}
+	}
+	r.idle = make([][]*runner, len(r.targets))
+}

@@ -1,0 +1,267 @@
+package load
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"plimsoll/results"
+)
+
+const (
+	// second is the length of an interval.
+	second = time.Second
+	// settle is how long after its end an interval is handed out: shots that
+	// completed in it may still be on their way to Record.
+	settle = 50 * time.Millisecond
+	// maxServers bounds how many values of X-Served-By are told apart; the
+	// rest is counted as otherServers.
+	maxServers   = 256
+	otherServers = "other"
+)
+
+// Recorder keeps what became of a job's requests: counts and histograms for
+// each second, never the single request. A request belongs to the second in
+// which it was done. Record may be called from any number of goroutines while
+// one other runs Emit.
+type Recorder struct {
+	job Job
+
+	mu sync.Mutex
+	// open are the seconds from number first on that have not been handed
+	// out: usually the current one, and the last one until it has settled.
+	first int64
+	open  []*bucket
+	// spare are empty buckets, so that handing one out for encoding neither
+	// blocks Record nor allocates.
+	spare   []*bucket
+	servers map[string]bool
+	sent    int64
+	length  time.Duration
+	sample  *results.SampleAnswer
+}
+
+// NewRecorder returns a recorder for one run of a job.
+func NewRecorder(job Job) *Recorder {
+	r := &Recorder{job: job, servers: map[string]bool{}}
+	for range 3 {
+		r.spare = append(r.spare, newBucket(len(job.Mix)))
+	}
+	return r
+}
+
+// Record takes in one request that has ended.
+//
+// All that were due count in the response and lag histograms, failed ones with
+// the time until they had failed. Service time needs a send; the phases of an
+// answer (connect, processing, waiting) need a complete answer.
+func (r *Recorder) Record(s Shot) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent++
+	r.length = max(r.length, s.Done)
+	if s.Failure.complete() {
+		s.ServedBy = r.knownServer(s.ServedBy)
+		if r.sample == nil {
+			r.sample = &results.SampleAnswer{Server: s.Server, Document: r.job.Mix[s.Request].Path, Length: s.BodyIn}
+		}
+	}
+	r.bucket(int64(s.Done / second)).add(s)
+}
+
+// bucket returns the bucket of a second; a straggler of one that has been
+// handed out goes to the oldest that has not.
+func (r *Recorder) bucket(number int64) *bucket {
+	at := max(0, int(number-r.first))
+	for len(r.open) <= at {
+		r.open = append(r.open, r.takeSpare())
+	}
+	return r.open[at]
+}
+
+func (r *Recorder) takeSpare() *bucket {
+	n := len(r.spare)
+	if n == 0 {
+		// Only if whoever reads the intervals has stalled for seconds.
+		return newBucket(len(r.job.Mix))
+	}
+	b := r.spare[n-1]
+	r.spare = r.spare[:n-1]
+	return b
+}
+
+func (r *Recorder) knownServer(name string) string {
+	if name == "" || r.servers[name] {
+		return name
+	}
+	if len(r.servers) == maxServers {
+		return otherServers
+	}
+	r.servers[name] = true
+	return name
+}
+
+// Emit hands out each second's interval once it is over, and when finished is
+// closed what is left, the last one cut at the end of the last request. An
+// interval's maps and histograms are only good until emit returns. Emit ends
+// with the first error of emit, or nil when everything has been handed out.
+func (r *Recorder) Emit(begin time.Time, finished <-chan struct{}, emit func(results.Interval) error) error {
+	for number := int64(0); ; number++ {
+		timer := time.NewTimer(time.Until(begin.Add(time.Duration(number+1)*second + settle)))
+		select {
+		case <-timer.C:
+			if err := r.handOut(second, emit); err != nil {
+				return err
+			}
+		case <-finished:
+			timer.Stop()
+			return r.handOutRest(emit)
+		}
+	}
+}
+
+func (r *Recorder) handOutRest(emit func(results.Interval) error) error {
+	for {
+		r.mu.Lock()
+		left := len(r.open)
+		length := min(second, max(0, r.length-time.Duration(r.first)*second))
+		r.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		if err := r.handOut(length, emit); err != nil {
+			return err
+		}
+	}
+}
+
+// handOut emits the oldest open second.
+func (r *Recorder) handOut(length time.Duration, emit func(results.Interval) error) error {
+	r.mu.Lock()
+	b := r.bucket(r.first)
+	interval := results.Interval{Phase: r.job.Phase, Start: time.Duration(r.first) * second, Length: length}
+	r.open = append(r.open[:0], r.open[1:]...)
+	r.first++
+	r.mu.Unlock()
+
+	b.fill(&interval, r.job.Mix)
+	if err := emit(interval); err != nil {
+		return err
+	}
+	b.reset()
+	r.mu.Lock()
+	r.spare = append(r.spare, b)
+	r.mu.Unlock()
+	return nil
+}
+
+// Final returns the end of the phase, to be called when all has been recorded.
+func (r *Recorder) Final(began time.Time) (results.Final, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	final := results.Final{Phase: r.job.Phase, Began: began, Length: r.length, Due: r.sent}
+	if r.sample != nil {
+		final.Sample = *r.sample
+	}
+	if r.job.Concurrency == 0 {
+		schedule, err := r.job.schedule()
+		if err != nil {
+			return results.Final{}, err
+		}
+		final.Due = schedule.Total()
+	}
+	return final, nil
+}
+
+// bucket holds what ended in one second.
+type bucket struct {
+	mix       []tally // by index in the mix
+	bytes     results.Bytes
+	servedBy  map[string]int64
+	latencies results.Latencies
+}
+
+type tally struct {
+	sent     int64
+	statuses map[int]int64
+	failures map[Failure]int64
+}
+
+func newBucket(mix int) *bucket {
+	b := &bucket{mix: make([]tally, mix), servedBy: map[string]int64{}, latencies: results.NewLatencies()}
+	for i := range b.mix {
+		b.mix[i] = tally{statuses: map[int]int64{}, failures: map[Failure]int64{}}
+	}
+	return b
+}
+
+func (b *bucket) add(s Shot) {
+	t := &b.mix[s.Request]
+	t.sent++
+	if s.Failure != None {
+		t.failures[s.Failure]++
+	}
+	b.bytes.Add(results.Bytes{In: s.BytesIn, Out: s.BytesOut, Body: s.BodyIn})
+	b.latencies.Response.Record(s.Done - s.Due)
+	b.latencies.Lag.Record(s.Sent - s.Due)
+	if s.Failure != NeverSent {
+		b.latencies.Service.Record(s.Done - s.Sent)
+	}
+	if !s.Failure.complete() {
+		return
+	}
+	t.statuses[s.Status]++
+	if s.ServedBy != "" {
+		b.servedBy[s.ServedBy]++
+	}
+	b.latencies.Connect.Record(s.Connected - s.Sent)
+	b.latencies.Processing.Record(s.Done - s.Connected)
+	b.latencies.Waiting.Record(s.FirstByte - s.Connected)
+}
+
+func (b *bucket) fill(i *results.Interval, mix []Request) {
+	i.Bytes, i.Latencies = b.bytes, b.latencies
+	i.ByName = map[string]results.Counts{}
+	if len(b.servedBy) > 0 {
+		i.ServedBy = b.servedBy
+	}
+	for n, t := range b.mix {
+		if t.sent == 0 {
+			continue
+		}
+		counts := t.counts()
+		i.Requests.Add(counts)
+		named := i.ByName[mix[n].Name]
+		named.Add(counts)
+		i.ByName[mix[n].Name] = named
+	}
+}
+
+func (t tally) counts() results.Counts {
+	c := results.Counts{Sent: t.sent, Timeouts: t.failures[Timeout], Status: map[string]int64{}, Errors: map[string]int64{}}
+	for status, n := range t.statuses {
+		c.Status[strconv.Itoa(status)] = n
+	}
+	for kind, n := range t.failures {
+		c.Errors[string(kind)] = n
+		c.Failed += n
+	}
+	c.OK = c.Sent - c.Failed
+	return c
+}
+
+func (b *bucket) reset() {
+	for _, t := range b.mix {
+		clear(t.statuses)
+		clear(t.failures)
+	}
+	for i := range b.mix {
+		b.mix[i].sent = 0
+	}
+	b.bytes = results.Bytes{}
+	clear(b.servedBy)
+	l := b.latencies
+	for _, h := range []interface{ Reset() }{l.Response, l.Service, l.Lag, l.Connect, l.Processing, l.Waiting} {
+		h.Reset()
+	}
+}

@@ -1,0 +1,89 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"plimsoll/internal/proc"
+	"plimsoll/results"
+	"plimsoll/runner/engine"
+	"plimsoll/scenarios"
+)
+
+// provenance says under which circumstances the run's numbers arise.
+func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	facts := proc.Host()
+	p := results.Provenance{
+		Version: r.Version, Command: r.Command,
+		Host: host, OS: runtime.GOOS + "/" + runtime.GOARCH,
+		Kernel: facts.Kernel, CPU: facts.CPU, CPUs: runtime.NumCPU(), MemoryBytes: facts.MemoryBytes,
+		Engines: map[string]string{}, Seed: r.Plan.Seed, Transport: "general",
+		Warmup: "none",
+	}
+	if r.Scenario.Warmup > 0 {
+		p.Warmup = r.Scenario.Warmup.String()
+	}
+	var paths []string
+	for name, eng := range r.engines {
+		info, err := eng.Info(ctx)
+		if err != nil {
+			return p, &StartError{Environment: name, Err: err}
+		}
+		p.Engines[name] = describe(info)
+		if path := loadPath(info); !strings.Contains(strings.Join(paths, "; "), path) {
+			paths = append(paths, path)
+		}
+	}
+	p.LoadPath = strings.Join(paths, "; ")
+	return p, nil
+}
+
+func describe(info engine.Info) string {
+	text := info.Kind
+	if info.Version != "" {
+		text += " " + info.Version
+	}
+	if info.Endpoint != "" {
+		text += " at " + info.Endpoint
+	}
+	return text
+}
+
+func loadPath(info engine.Info) string {
+	if info.Kind == "docker" {
+		return "worker container on the stack's own network, replicas addressed directly"
+	}
+	return "worker process on this host, loopback"
+}
+
+// loadSummaries says of each load what it is.
+func loadSummaries(s *scenarios.Scenario) map[string]results.LoadSummary {
+	summaries := map[string]results.LoadSummary{}
+	for _, l := range s.Loads {
+		sum := results.LoadSummary{
+			Mode: string(l.Mode), Requests: l.Requests, Concurrency: l.Concurrency,
+			Rate: l.Rate.PerSecond(), Duration: l.Duration, KeepAlive: l.KeepAlive,
+		}
+		connections := "a new connection each"
+		if l.KeepAlive {
+			connections = "connections kept"
+		}
+		switch {
+		case l.Mode == scenarios.Open:
+			sum.Text = fmt.Sprintf("open loop, %s for %v, %s", l.Rate, l.Duration, connections)
+		case l.Requests > 0:
+			sum.Text = fmt.Sprintf("closed loop, %d requests, %d at a time, %s", l.Requests, l.Concurrency, connections)
+		default:
+			sum.Text = fmt.Sprintf("closed loop, %v, %d at a time, %s", l.Duration, l.Concurrency, connections)
+		}
+		summaries[l.Name] = sum
+	}
+	return summaries
+}

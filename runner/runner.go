@@ -1,0 +1,277 @@
+// Package runner executes a plan trial by trial: it brings the stack up, warms
+// it up, puts the load on it while its containers are metered, writes down
+// what was observed, and takes the stack down again on every path.
+package runner
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"plimsoll/results"
+	"plimsoll/runner/engine"
+	"plimsoll/scenarios"
+	"plimsoll/scenarios/plan"
+)
+
+// Options say what to run and how.
+type Options struct {
+	Scenario *scenarios.Scenario
+	Plan     *plan.Plan
+	// Engine returns the engine for an environment. It is asked for each
+	// environment of the plan before anything is started.
+	Engine func(context.Context, scenarios.Environment) (engine.Engine, error)
+	// Out is the folder in which the run's folder is made.
+	Out string
+	// Resume is an unfinished run to go on with; nil: a new one.
+	Resume *results.Run
+	// Keep leaves the last trial's stack up.
+	Keep bool
+	// ReadyWithin is how long a replica, and then the target, may take to
+	// become ready; 0: one minute.
+	ReadyWithin time.Duration
+	// Progress is told what happens; nil: nobody.
+	Progress Progress
+	// Version and Command go into the record.
+	Version string
+	Command []string
+}
+
+// Progress is told what a run is doing. Calls do not overlap.
+type Progress interface {
+	// TrialBegan is called before anything is done for a trial.
+	TrialBegan(t plan.Trial)
+	// Doing names the step that begins now: "starting", "warming up", ….
+	Doing(step string)
+	// Second brings what the worker saw in the last second.
+	Second(i results.Interval)
+	// TrialEnded brings a trial's summary, or the error for which there is
+	// none.
+	TrialEnded(t plan.Trial, summary *results.Trial, err error)
+}
+
+// Outcome is what became of a run.
+type Outcome struct {
+	Dir string
+	// Failures say which trials are missing and why.
+	Failures []results.Failure
+	// NotStarted is true when one of them is missing because its environment
+	// did not start.
+	NotStarted bool
+	// WorkerLost is true when one is missing because the load worker ended
+	// before the load did.
+	WorkerLost bool
+}
+
+// StartError says that an environment did not start.
+type StartError struct {
+	Environment string
+	Err         error
+}
+
+func (e *StartError) Error() string {
+	return fmt.Sprintf("environment %s did not start: %v", e.Environment, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *StartError) Unwrap() error { return e.Err }
+
+// Run executes the plan. A trial whose environment does not start, or whose
+// load could not be applied to its end, is noted in the outcome and the run
+// goes on with the others; the error is for what ends a run: an engine that
+// cannot be reached (*StartError), a done context, a record that cannot be
+// written. What was finished is kept in every case, and the Outcome tells
+// where, if there is a folder at all.
+func Run(ctx context.Context, opt Options) (Outcome, error) {
+	if opt.Progress == nil {
+		opt.Progress = silent{}
+	}
+	if opt.ReadyWithin == 0 {
+		opt.ReadyWithin = time.Minute
+	}
+	r := &run{Options: opt, engines: map[string]engine.Engine{}, down: map[string]bool{}}
+	defer r.closeEngines()
+	if err := r.openEngines(ctx); err != nil {
+		return Outcome{}, err
+	}
+	if err := r.openRecord(ctx); err != nil {
+		return Outcome{}, err
+	}
+	err := r.trials(ctx)
+	out := Outcome{Dir: r.record.Dir(), Failures: r.manifest.Failures, NotStarted: r.notStarted, WorkerLost: r.workerLost}
+	r.manifest.Ended = time.Now()
+	switch {
+	case ctx.Err() != nil:
+		r.manifest.Outcome = "interrupted"
+		err = errors.Join(ctx.Err(), err)
+	case err != nil || len(out.Failures) > 0:
+		r.manifest.Outcome = "failed"
+	default:
+		r.manifest.Outcome = "complete"
+	}
+	return out, errors.Join(err, r.record.SaveManifest(r.manifest))
+}
+
+type run struct {
+	Options
+	engines  map[string]engine.Engine // by environment
+	record   *results.Writer
+	manifest results.Manifest
+	finished map[int]bool // trials of a resumed run, by index
+	// down holds the environments and scales that did not start: their other
+	// trials would only wait for the same deadline again.
+	down                   map[string]bool
+	notStarted, workerLost bool
+}
+
+func (r *run) openEngines(ctx context.Context) error {
+	for _, t := range r.Plan.Trials {
+		if r.engines[t.Environment] != nil {
+			continue
+		}
+		env, ok := r.Scenario.Environment(t.Environment)
+		if !ok {
+			return fmt.Errorf("the plan names environment %q, which the scenario does not have", t.Environment)
+		}
+		eng, err := r.Engine(ctx, env)
+		if err != nil {
+			return &StartError{Environment: env.Name, Err: err}
+		}
+		r.engines[t.Environment] = eng
+	}
+	return nil
+}
+
+func (r *run) closeEngines() {
+	var closed []engine.Engine
+	for _, eng := range r.engines {
+		if !slices.Contains(closed, eng) {
+			closed = append(closed, eng)
+			_ = eng.Close() // nothing is lost with a failed close
+		}
+	}
+}
+
+func (r *run) openRecord(ctx context.Context) error {
+	if r.Resume != nil {
+		r.manifest = r.Resume.Manifest
+		r.manifest.Failures, r.manifest.Outcome, r.manifest.Ended = nil, "", time.Time{}
+		r.finished = map[int]bool{}
+		for _, t := range r.Resume.Trials {
+			r.finished[t.Trial.Index] = true
+		}
+		var err error
+		r.record, err = results.ResumeAt(r.Resume.Dir, r.manifest)
+		return err
+	}
+	now := time.Now()
+	scenario, files, err := r.Scenario.Resolved()
+	if err != nil {
+		return fmt.Errorf("resolve scenario: %w", err)
+	}
+	digest := sha256.Sum256(scenario)
+	provenance, err := r.provenance(ctx)
+	if err != nil {
+		return err
+	}
+	provenance.ScenarioHash = hex.EncodeToString(digest[:])
+	r.manifest = results.Manifest{
+		ID:         fmt.Sprintf("%s-%s", slug(r.Scenario.Name), now.UTC().Format("20060102-150405")),
+		Scenario:   r.Scenario.Name,
+		Started:    now,
+		Plan:       *r.Plan,
+		Loads:      loadSummaries(r.Scenario),
+		Provenance: provenance,
+		Warnings:   r.warnings(),
+	}
+	for _, o := range r.Scenario.Objectives {
+		r.manifest.Objectives = append(r.manifest.Objectives, o.Text)
+	}
+	if r.record, err = results.Create(r.Out, r.manifest); err != nil {
+		return err
+	}
+	if err := r.record.SaveFile(results.ScenarioFile, scenario); err != nil {
+		return err
+	}
+	for name, content := range files {
+		if err := r.record.SaveFile(name, content); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slug turns a name into what may be part of container and folder names.
+func slug(name string) string {
+	s := strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+			return c
+		case c >= 'A' && c <= 'Z':
+			return c - 'A' + 'a'
+		}
+		return '-'
+	}, name)
+	if s = strings.Trim(s, "-"); s == "" {
+		return "run"
+	}
+	return s[:min(len(s), 24)]
+}
+
+func (r *run) trials(ctx context.Context) error {
+	for i, t := range r.Plan.Trials {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if r.finished[t.Index] {
+			continue
+		}
+		level := t.Environment + " " + t.Scale.String()
+		if r.down[level] {
+			r.fail(t, errors.New("skipped: the environment did not start at this scale before"))
+			continue
+		}
+		r.Progress.TrialBegan(t)
+		last := i == len(r.Plan.Trials)-1
+		summary, err := r.trial(ctx, t, r.Keep && last)
+		r.Progress.TrialEnded(t, summary, err)
+		var start *StartError
+		var ended interface{ WorkerEnded() bool }
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
+			return nil
+		case errors.As(err, &start):
+			r.notStarted = true
+			r.down[level] = true
+			if errors.Is(err, engine.ErrUnreachable) {
+				r.fail(t, err)
+				return err
+			}
+			r.fail(t, err)
+		case errors.As(err, &ended):
+			r.workerLost = true
+			r.fail(t, err)
+		default:
+			r.fail(t, err)
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) fail(t plan.Trial, err error) {
+	r.manifest.Failures = append(r.manifest.Failures, results.Failure{Index: t.Index, Environment: t.Environment, Reason: err.Error()})
+}
+
+type silent struct{}
+
+func (silent) TrialBegan(plan.Trial)                        {}
+func (silent) Doing(string)                                 {}
+func (silent) Second(results.Interval)                      {}
+func (silent) TrialEnded(plan.Trial, *results.Trial, error) {}

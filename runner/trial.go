@@ -1,0 +1,307 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"plimsoll/results"
+	"plimsoll/runner/engine"
+	"plimsoll/runner/load"
+	"plimsoll/runner/sampler"
+	"plimsoll/runner/worker"
+	"plimsoll/scenarios"
+	"plimsoll/scenarios/plan"
+	"plimsoll/scenarios/topology"
+)
+
+const (
+	// takeDownWithin bounds the teardown, which starts its own clock.
+	takeDownWithin = time.Minute
+	// startAhead is how far in the future a phase begins, so that its start
+	// signal has reached the worker when the instant comes.
+	startAhead = 20 * time.Millisecond
+)
+
+// trial is one trial while it runs.
+type trial struct {
+	*run
+	plan.Trial
+	env   scenarios.Environment
+	load  scenarios.Load
+	eng   engine.Engine
+	stack engine.Stack
+
+	log     *results.TrialWriter
+	tally   *results.Tally
+	summary results.Trial
+	// begun is the begin of the measured phase; zero before.
+	begun time.Time
+	// failed makes the teardown look twice: calls that were cut off may still
+	// be carried out by the engine.
+	failed bool
+}
+
+// trial runs one trial and stores it. The stack is gone when it returns,
+// unless keep is set and nothing failed.
+func (r *run) trial(ctx context.Context, pt plan.Trial, keep bool) (*results.Trial, error) {
+	env, _ := r.Scenario.Environment(pt.Environment)
+	ld, ok := r.Scenario.Load(pt.Load)
+	if !ok {
+		return nil, fmt.Errorf("the plan names load %q, which the scenario does not have", pt.Load)
+	}
+	log, err := r.record.Begin(pt)
+	if err != nil {
+		return nil, err
+	}
+	t := &trial{
+		run: r, Trial: pt, env: env, load: ld, eng: r.engines[pt.Environment],
+		stack: engine.Stack{Name: fmt.Sprintf("%s-%03d", r.manifest.ID, pt.Index), Run: r.manifest.ID, Topology: &topology.Topology{}},
+		log:   log, tally: results.NewTally(),
+	}
+	if env.Topology != nil {
+		t.stack.Topology = env.Topology.WithScale(pt.Scale)
+	}
+	err = t.execute(ctx)
+	t.failed = err != nil
+	if !keep || t.failed {
+		r.Progress.Doing("taking down")
+		if down := t.takeDown(ctx); down != nil {
+			err = errors.Join(err, fmt.Errorf("take down %s: %w (plimsoll clean removes what is left)", t.stack.Name, down))
+		}
+	}
+	if err != nil {
+		// The log says how far it came; an error of its own is the lesser one.
+		_ = t.append(results.Event{Wall: time.Now(), What: "trial failed: " + err.Error()})
+		_ = log.Abandon()
+		return nil, err
+	}
+	if err := log.Finish(t.summary); err != nil {
+		return nil, err
+	}
+	return &t.summary, nil
+}
+
+func (t *trial) execute(ctx context.Context) error {
+	startup, err := t.bringUp(ctx)
+	if err != nil {
+		return &StartError{Environment: t.env.Name, Err: err}
+	}
+	targets, host, err := t.awaitTarget(ctx)
+	if err != nil {
+		return &StartError{Environment: t.env.Name, Err: err}
+	}
+	state, err := t.eng.Observe(ctx, t.stack.Name)
+	if err != nil {
+		return err
+	}
+	meters, err := t.openMeters(ctx, state)
+	if err != nil {
+		return err
+	}
+	defer meters.Close()
+	if err := t.applyLoad(ctx, targets, host, meters); err != nil {
+		return err
+	}
+	t.summarize(state, startup, meters)
+	return nil
+}
+
+// bringUp starts the stack and returns how long each replica took from the
+// begin of the start-up until it was ready.
+func (t *trial) bringUp(ctx context.Context) (map[string]time.Duration, error) {
+	t.Progress.Doing("starting")
+	begin := time.Now()
+	state, err := t.eng.Observe(ctx, t.stack.Name)
+	if err != nil {
+		return nil, err
+	}
+	done, err := engine.Apply(ctx, t.eng, engine.Diff(t.stack, state), engine.ApplyOptions{ReadyWithin: t.ReadyWithin})
+	startup := map[string]time.Duration{}
+	for _, d := range done {
+		if d.Op.Kind == engine.AwaitReady {
+			startup[d.Op.Target()] = d.End.Sub(begin)
+		}
+	}
+	return startup, err
+}
+
+func (t *trial) openMeters(ctx context.Context, state engine.State) (*sampler.Sampler, error) {
+	meterer, ok := t.eng.(engine.Meterer)
+	if !ok {
+		return sampler.Open(ctx, nil, nil)
+	}
+	var subjects []sampler.Subject
+	for _, replica := range state.Replicas {
+		if replica.Status == engine.Running {
+			subjects = append(subjects, sampler.Subject{Replica: replica.Name(), Service: replica.Service, ID: replica.ID})
+		}
+	}
+	return sampler.Open(ctx, meterer, subjects)
+}
+
+// applyLoad launches a worker near the stack and lets it do the warm-up and
+// the measured phase.
+func (t *trial) applyLoad(ctx context.Context, targets []string, host string, meters *sampler.Sampler) (err error) {
+	launcher, ok := t.eng.(engine.Launcher)
+	if !ok {
+		return errors.New("this engine cannot launch a load worker")
+	}
+	t.Progress.Doing("launching the worker")
+	w, err := launcher.Launch(ctx, t.stack)
+	if err != nil {
+		return fmt.Errorf("launch worker: %w", err)
+	}
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeDownWithin)
+		defer cancel()
+		err = errors.Join(err, w.Stop(stopping))
+	}()
+	jobs := t.jobs(targets, host)
+	client := worker.NewClient(w)
+	if err := client.Begin(ctx, worker.Plan{Schema: worker.PlanSchema, Jobs: jobs}); err != nil {
+		return fmt.Errorf("brief worker: %w", err)
+	}
+	for _, job := range jobs {
+		if job.Phase == results.Warmup {
+			t.Progress.Doing("warming up")
+			begin := func() (time.Time, error) { return time.Now(), nil }
+			if _, err := client.Run(ctx, job.Phase, begin, t.observe); err != nil {
+				return fmt.Errorf("warm-up: %w", err)
+			}
+			continue
+		}
+		if err := t.measure(ctx, client, meters); err != nil {
+			return fmt.Errorf("load: %w", err)
+		}
+	}
+	return nil
+}
+
+// measure runs the measured phase between two readings of all counters.
+func (t *trial) measure(ctx context.Context, client *worker.Client, meters *sampler.Sampler) error {
+	t.Progress.Doing("measuring")
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	watched := make(chan error, 1)
+	begin := func() (time.Time, error) {
+		readings, lost := meters.Read(ctx)
+		t.begun = time.Now().Add(startAhead)
+		if err := sampler.EmitAll(readings, lost, t.begun, t.append); err != nil {
+			return time.Time{}, err
+		}
+		go func() { watched <- meters.Watch(watching, t.begun, t.append) }()
+		return t.begun, nil
+	}
+	if _, err := client.Run(ctx, results.Measure, begin, t.observe); err != nil {
+		return err
+	}
+	stop()
+	if err := <-watched; err != nil {
+		return err
+	}
+	return meters.Emit(ctx, t.begun, t.append)
+}
+
+// observe takes one line from the worker.
+func (t *trial) observe(l results.Line) error {
+	if second, ok := l.(results.Interval); ok {
+		t.Progress.Second(second)
+	}
+	return t.append(l)
+}
+
+// append writes a line down and adds it up. It is the only way into both.
+func (t *trial) append(l results.Line) error {
+	t.tally.Add(l)
+	return t.log.Append(l)
+}
+
+// jobs are what the worker is to do: the same load twice, for the warm-up's
+// time and for its own.
+func (t *trial) jobs(targets []string, host string) []load.Job {
+	measured := load.Job{
+		Phase: results.Measure, Targets: targets, Host: host,
+		Concurrency: t.load.Concurrency, Requests: int64(t.load.Requests),
+		RateCount: t.load.Rate.Count, RatePer: t.load.Rate.Per,
+		Duration: t.load.Duration, KeepAlive: t.load.KeepAlive, Timeout: t.load.Timeout,
+		Seed: t.manifest.Plan.Seed + uint64(t.Index),
+	}
+	for _, req := range t.Scenario.Requests {
+		measured.Mix = append(measured.Mix, load.Request{
+			Name: req.Name, Method: req.Method, Path: req.Path, Headers: req.Headers, Body: req.Body, Weight: req.Weight,
+		})
+	}
+	if t.Scenario.Warmup == 0 {
+		return []load.Job{measured}
+	}
+	warmup := measured
+	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup
+	return []load.Job{warmup, measured}
+}
+
+func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
+	base := results.Trial{
+		Environment: t.Environment, Scale: t.stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
+		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, KeepAlive: t.load.KeepAlive,
+		RequestedRate: t.load.Rate.PerSecond(), Target: t.env.Target, Metering: meters.Source(),
+		Images: map[string]string{},
+	}
+	for _, replica := range state.Replicas {
+		base.Images[replica.Service] = replica.Image
+	}
+	t.summary = t.tally.Trial(base)
+	t.summary.Validity = results.Judge(t.summary, runtime.NumCPU())
+}
+
+// takeDown removes everything of the stack on a deadline of its own, whatever
+// became of ctx.
+func (t *trial) takeDown(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeDownWithin)
+	defer cancel()
+	const settle = 500 * time.Millisecond
+	emptyPasses := 1
+	if t.failed {
+		emptyPasses = 3
+	}
+	nothing := engine.Stack{Name: t.stack.Name, Run: t.stack.Run}
+	for empty := 0; ; {
+		state, err := t.eng.Observe(ctx, t.stack.Name)
+		if err != nil {
+			return err
+		}
+		ops := engine.Diff(nothing, state)
+		if len(ops) == 0 {
+			if empty++; empty >= emptyPasses {
+				return nil
+			}
+			select {
+			case <-time.After(settle):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			continue
+		}
+		empty = 0
+		if _, err := engine.Apply(ctx, t.eng, ops, engine.ApplyOptions{}); err != nil {
+			return err
+		}
+	}
+}
+
+// warnings collects what is accepted but not honoured.
+func (r *run) warnings() []string {
+	all := slices.Clone(r.Scenario.Warnings)
+	for name := range r.engines {
+		if env, _ := r.Scenario.Environment(name); env.Topology != nil {
+			for _, w := range env.Topology.Warnings {
+				all = append(all, name+": "+w)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
