@@ -60,7 +60,7 @@ func newStage(t *testing.T) *stage {
 			t.Fatal(err)
 		}
 	}
-	scenario, err := scenarios.Load(filepath.Join(dir, "story.yaml"))
+	scenario, err := scenarios.Read(filepath.Join(dir, "story.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

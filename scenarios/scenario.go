@@ -15,7 +15,7 @@ import (
 )
 
 // Scenario is one scenario file, checked and with all defaults filled in.
-// Nobody changes it after Load has returned it.
+// Nobody changes it after Read has returned it.
 type Scenario struct {
 	Name         string
 	File         string        // where it came from, for messages
@@ -57,11 +57,14 @@ func (s Scale) String() string {
 		return "as written"
 	}
 	parts := make([]string, 0, len(s))
-	for _, name := range slices.Sorted(maps.Keys(s)) {
+	for _, name := range s.Services() {
 		parts = append(parts, fmt.Sprintf("%s=%d", name, s[name]))
 	}
 	return strings.Join(parts, ",")
 }
+
+// Services lists the services that the scale names, sorted.
+func (s Scale) Services() []string { return slices.Sorted(maps.Keys(s)) }
 
 // Request is one kind of request of the mix.
 type Request struct {

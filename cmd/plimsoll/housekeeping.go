@@ -90,7 +90,7 @@ func newValidateCommand(std streams) *cli.Command {
 				return usageErrorf("validate takes at least one SCENARIO")
 			}
 			for _, name := range cmd.Args().Slice() {
-				s, err := scenarios.Load(name)
+				s, err := scenarios.Read(name)
 				if err != nil {
 					return err
 				}
@@ -159,4 +159,3 @@ func newVersionCommand(std streams) *cli.Command {
 		},
 	}
 }
-

@@ -88,7 +88,7 @@ func writeReport(out io.Writer, dir string) (*analysis.Document, error) {
 	}
 	page := filepath.Join(folder, "report.html")
 	for file, render := range map[string]report.Renderer{
-		page:                              report.HTML,
+		page:                               report.HTML,
 		filepath.Join(folder, "report.md"): report.Markdown,
 	} {
 		if err := writeRendered(file, render, doc); err != nil {

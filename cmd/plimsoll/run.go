@@ -68,7 +68,7 @@ func prepare(cmd *cli.Command) (runner.Options, error) {
 	if cmd.Args().Len() != 1 {
 		return opt, usageErrorf("run takes one SCENARIO, got %d arguments; plimsoll list shows the shipped ones", cmd.Args().Len())
 	}
-	scenario, err := scenarios.Load(cmd.Args().First())
+	scenario, err := scenarios.Read(cmd.Args().First())
 	if err != nil {
 		return opt, err
 	}
@@ -112,7 +112,7 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 	if opt.Resume, err = results.Open(dir); err != nil {
 		return opt, err
 	}
-	if opt.Scenario, err = scenarios.Load(filepath.Join(dir, results.ScenarioFile)); err != nil {
+	if opt.Scenario, err = scenarios.Read(filepath.Join(dir, results.ScenarioFile)); err != nil {
 		return opt, err
 	}
 	opt.Plan = &opt.Resume.Manifest.Plan

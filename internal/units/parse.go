@@ -19,7 +19,7 @@ func ParseDuration(text string) (time.Duration, error) {
 		return 0, errors.New("is empty; write a duration such as 10s or 2m")
 	}
 	if _, err := strconv.ParseFloat(text, 64); err == nil && text != "0" {
-		return 0, fmt.Errorf("%q has no unit; write %ss for seconds", text, text)
+		return 0, fmt.Errorf("%q has no unit; write %ss or %sms", text, text, text)
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {

@@ -1,7 +1,8 @@
 // Package analysis turns a stored run into what a reader wants to know: which
 // environment is faster at what, which objectives hold, and what has to be
 // known before any number is believed. Its outcome, a Document, is plain data;
-// package report renders it.
+// package report renders it. The same run gives the same Document, byte for
+// byte.
 package analysis
 
 import (
@@ -10,31 +11,70 @@ import (
 	"plimsoll/results"
 )
 
+// Schema is the schema that a Document states.
+const Schema = "plimsoll.report/1"
+
 // Document is everything a report shows.
 type Document struct {
-	Title    string        `json:"title"` // the scenario's name
-	RunID    string        `json:"run"`
-	Started  time.Time     `json:"started"`
-	Took     time.Duration `json:"took_ns"`
-	Outcome  string        `json:"outcome"` // complete, interrupted, failed
-	Finished int           `json:"finished"`
-	Planned  int           `json:"planned"`
+	Schema  string        `json:"schema"`
+	Title   string        `json:"title"` // the scenario's name
+	RunID   string        `json:"run"`
+	Started time.Time     `json:"started"`
+	Took    time.Duration `json:"took_ns"` // 0: the run has no end
+	// Outcome is how the run ended: complete, interrupted or failed; empty
+	// when it was cut off. Verdict is what it says.
+	Outcome  string `json:"outcome"`
+	Finished int    `json:"finished"` // trials
+	Planned  int    `json:"planned"`
 	// Environments are in the order of first appearance in the plan; their
 	// place in this list is their colour throughout.
 	Environments []string `json:"environments"`
-	// Headlines answer the reader's first question, most important first.
-	Headlines []string `json:"headlines"`
-	// Comparisons are one line per scale and load that more than one
-	// environment was measured at.
-	Comparisons []Comparison      `json:"comparisons"`
-	Objectives  []ObjectiveResult `json:"objectives"`
-	Cells       []Cell            `json:"cells"`
+	// Scales are in the order of their size, Loads in that of the plan.
+	Scales []string   `json:"scales"`
+	Loads  []LoadInfo `json:"loads"`
+	// Headlines answer the reader's first questions, most important first.
+	Headlines []Headline `json:"headlines"`
+	// Comparisons hold the environments side by side, for each load and scale
+	// that more than one of them was measured at.
+	Comparisons []Comparison `json:"comparisons"`
+	// Scalings hold one environment's scales side by side.
+	Scalings   []Scaling         `json:"scalings"`
+	Objectives []ObjectiveResult `json:"objectives"`
+	// Cells are ordered by load, scale and environment. A cell of the plan of
+	// which no trial was finished is there, too, with no trials.
+	Cells []Cell `json:"cells"`
 	// Findings are what a reader has to know before believing a number:
 	// idle replicas, pinned load, percentiles that rest on few requests.
 	Findings   []Finding         `json:"findings"`
 	Failures   []results.Failure `json:"failures"`
 	Provenance []Fact            `json:"provenance"`
 	Warnings   []string          `json:"warnings"`
+}
+
+// LoadInfo says what a load was and how its numbers are to be read.
+type LoadInfo struct {
+	Name string `json:"name"`
+	Mode string `json:"mode"` // closed or open
+	Text string `json:"text"`
+	// Caution is what every latency under this load has to be read with.
+	Caution string `json:"caution"`
+}
+
+// Topic is what a headline is about.
+type Topic string
+
+// The topics of headlines.
+const (
+	AboutComparison Topic = "comparison"
+	AboutObjectives Topic = "objectives"
+	AboutScaling    Topic = "scaling"
+	AboutTrust      Topic = "trust"
+)
+
+// Headline is one sentence or two that answer one question.
+type Headline struct {
+	Topic Topic  `json:"topic"`
+	Text  string `json:"text"`
 }
 
 // Fact is one line of the provenance.
@@ -45,25 +85,89 @@ type Fact struct {
 
 // Finding is one thing to know, with its evidence.
 type Finding struct {
-	Cell     string `json:"cell,omitempty"` // the cell's name; empty: the run
+	// Kind names the finding for programs: "pinned", "idle", "stall", ….
+	Kind string `json:"kind"`
+	Cell string `json:"cell,omitempty"` // the cell's name; empty: the run
+	// What is the same sentence wherever the finding is made.
 	What     string `json:"what"`
 	Evidence string `json:"evidence"`
 }
 
-// Comparison holds two environments side by side at one scale and load.
+// Metric is a figure that cells are compared by.
+type Metric struct {
+	Name string `json:"name"` // "p99", "requests/s", "CPU per request"
+	Unit Unit   `json:"unit"`
+	// HigherIsBetter is true for throughput.
+	HigherIsBetter bool `json:"higher_is_better,omitempty"`
+}
+
+// Unit is the unit of a metric's values.
+type Unit string
+
+// The units.
+const (
+	Nanoseconds Unit = "ns"
+	PerSecond   Unit = "1/s"
+)
+
+// Comparison holds environments side by side at one load, scale and metric.
 type Comparison struct {
-	Scale  string `json:"scale"`
 	Load   string `json:"load"`
-	Metric string `json:"metric"` // "p99", "requests/s"
-	// Better and Worse are environments; Ratio is ≥ 1 and says how far
-	// apart they are.
-	Better string  `json:"better"`
-	Worse  string  `json:"worse"`
-	Ratio  float64 `json:"ratio"`
-	// Decided is false while the trials are too few, or overlap, to say more
-	// than what was seen.
-	Decided bool   `json:"decided"`
-	Text    string `json:"text"`
+	Scale  string `json:"scale"`
+	Metric Metric `json:"metric"`
+	// Sides are the environments, the best first.
+	Sides []Side `json:"sides"`
+	// Ratio is ≥ 1 and says how far the first and the last side are apart; 0
+	// where the better value is 0.
+	Ratio float64 `json:"ratio"`
+	Standing Standing `json:"standing"`
+	// Why says in words what the standing rests on.
+	Why string `json:"why"`
+	// Doubts keep the sides from being compared at all, however many trials
+	// there are.
+	Doubts []string `json:"doubts"`
+	Text   string   `json:"text"`
+}
+
+// Standing says what may be concluded from a comparison.
+type Standing string
+
+// The standings.
+const (
+	// Decided: the first side is better than each other one, and did not only
+	// look better: there are at least DecidingTrials trials of each, and none
+	// of the first is worse than any of another.
+	Decided Standing = "decided"
+	// NotToldApart: enough trials, but their ranges overlap.
+	NotToldApart Standing = "not told apart"
+	// TooFewTrials: it was seen, and decides nothing.
+	TooFewTrials Standing = "too few trials"
+	// InDoubt: Doubts say why the sides are not to be compared.
+	InDoubt Standing = "in doubt"
+)
+
+// Side is one environment's share in a comparison.
+type Side struct {
+	Environment string `json:"environment"`
+	Value       Range  `json:"value"`
+	Trials      int    `json:"trials"`
+}
+
+// Scaling holds two scales of one environment side by side.
+type Scaling struct {
+	Environment string  `json:"environment"`
+	Load        string  `json:"load"`
+	Metric      Metric  `json:"metric"`
+	From        string  `json:"from"`
+	To          string  `json:"to"`
+	Before      Range   `json:"before"`
+	After       Range   `json:"after"`
+	Ratio       float64 `json:"ratio"` // after to before; 0 where before is 0
+	// Decided says that the difference may be taken for one. Withheld lists
+	// what speaks against it.
+	Decided  bool     `json:"decided"`
+	Withheld []string `json:"withheld"`
+	Text     string   `json:"text"`
 }
 
 // Verdict is the outcome of a judgement.
@@ -83,7 +187,7 @@ const (
 type ObjectiveResult struct {
 	Objective string  `json:"objective"`
 	Cell      string  `json:"cell"`
-	Observed  string  `json:"observed"`
+	Observed  string  `json:"observed"` // empty: nothing
 	Verdict   Verdict `json:"verdict"`
 	Why       string  `json:"why,omitempty"`
 }
@@ -95,7 +199,9 @@ type Range struct {
 	Max    float64 `json:"max"`
 }
 
-// Cell is one environment × scale × load with all its finished trials.
+// Cell is one environment × scale × load with all its finished trials. Its
+// figures are those of the trials that count: the ones that are not invalid.
+// Only where there is none are they those of the invalid ones, to be looked at.
 type Cell struct {
 	Name        string `json:"name"` // "training · web=3 · ab"
 	Environment string `json:"environment"`
@@ -105,12 +211,16 @@ type Cell struct {
 	Load        string         `json:"load"`
 	LoadText    string         `json:"load_text"`
 	Mode        string         `json:"mode"`
-	Trials      int            `json:"trials"`
-	// Validity is the worst of the trials'.
+	Concurrency int            `json:"concurrency,omitempty"`
+	Planned     int            `json:"planned"` // trials
+	Trials      int            `json:"trials"`  // finished
+	Counted     int            `json:"counted"` // finished and not invalid
+	// Validity is the worst of the trials', with the reasons of all.
 	Validity results.Validity `json:"validity"`
 
 	// Latencies are in nanoseconds: response time from the instant the
-	// request was due, medians over the trials.
+	// request was due.
+	Duration   Range `json:"duration_ns"`
 	Throughput Range `json:"throughput_rps"`
 	Mean       Range `json:"mean_ns"`
 	P50        Range `json:"p50_ns"`
@@ -134,18 +244,42 @@ type Cell struct {
 	Services []ServiceUsage `json:"services"`
 	Replicas []ReplicaUsage `json:"replicas"`
 	Worker   WorkerUsage    `json:"worker"`
-	// Startup is the slowest replica's time until ready, the median over the
-	// trials, in ns.
+	// Startup is the slowest replica's time until ready, in ns.
 	Startup Range `json:"startup_ns"`
+	// Stall is there when a few requests of one batch hold much of the time.
+	Stall *Stall `json:"stall,omitempty"`
 
-	// Curve is latency by percentile, of all trials merged.
+	// Curve is latency by percentile, of all trials merged, as far up as the
+	// number of requests allows.
 	Curve []Point `json:"curve"`
-	// Over holds latency per second of one trial, the first finished.
+	// Over holds latency per second of one trial, the first that counts.
 	Over []SecondPoint `json:"over"`
 	// Used holds CPU and memory over time per service of that trial.
 	Used []ServiceSeries `json:"used"`
 	// Detail are the trials themselves.
-	Detail []results.Trial `json:"detail"`
+	Detail []TrialDetail `json:"detail"`
+}
+
+// TrialDetail is a trial and what only its log tells.
+type TrialDetail struct {
+	results.Trial
+	// Reused is how many requests found a connection ready.
+	Reused int64 `json:"reused"`
+}
+
+// Stall is a batch of requests of a closed loop that waited together, in the
+// trial in which they weighed most.
+type Stall struct {
+	Trial    int   `json:"trial"`
+	Requests int64 `json:"requests"`
+	// Share is how much of all requests' time they hold, 0–1.
+	Share float64 `json:"share"`
+	// Throughput is that trial's; Without is about what it would have been
+	// without them.
+	Throughput float64 `json:"throughput_rps"`
+	Without    float64 `json:"throughput_without_rps"`
+	// Trials is in how many trials of the cell there was one.
+	Trials int `json:"trials"`
 }
 
 // Point is a percentile (0–100) and its latency.
@@ -170,7 +304,7 @@ type ServiceSeries struct {
 	Points  []UsagePoint `json:"points"`
 }
 
-// UsagePoint is the use between the previous reading and this one.
+// UsagePoint is the use between the previous point and this one.
 type UsagePoint struct {
 	At          time.Duration `json:"at_ns"`
 	Cores       float64       `json:"cores"` // CPU seconds per second
@@ -183,15 +317,15 @@ type ServiceUsage struct {
 	Replicas      int     `json:"replicas"`
 	CPUPerRequest float64 `json:"cpu_ns_per_request"`
 	Cores         float64 `json:"cores"`
-	MemoryBytes   float64 `json:"memory_bytes"` // per replica, peak
+	MemoryBytes   float64 `json:"memory_bytes"` // of the largest replica, peak
 }
 
-// ReplicaUsage is what one replica used and served, summed over the trials.
+// ReplicaUsage is what one replica used and served, over all trials.
 type ReplicaUsage struct {
 	Replica       string  `json:"replica"`
 	Service       string  `json:"service"`
-	CPUPerRequest float64 `json:"cpu_ns_per_request"`
-	MemoryBytes   float64 `json:"memory_bytes"` // highest peak
+	CPUPerRequest float64 `json:"cpu_ns_per_request"` // median
+	MemoryBytes   float64 `json:"memory_bytes"`       // highest peak
 	// Requests is how many answers named it as their origin; nil: unknown.
 	Requests *int64  `json:"requests"`
 	Share    float64 `json:"share"` // of all requests, 0–1

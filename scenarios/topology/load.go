@@ -59,6 +59,10 @@ func Load(src Source) (*Topology, error) {
 	return t, nil
 }
 
+// mostNodes bounds the size of a file with its aliases written out, so that
+// one in which they multiply is refused at once.
+const mostNodes = 20_000
+
 // loading is the state of one Load.
 type loading struct {
 	src         Source
@@ -187,6 +191,7 @@ func (l *loading) options(environment map[string]string) func(*loader.Options) {
 		o.SetProjectName(l.fallbackName(), false)
 		o.Profiles = strings.FieldsFunc(environment["COMPOSE_PROFILES"], func(r rune) bool { return r == ',' })
 		o.Interpolate.Substitute = l.substitute
+		o.MaxNodeVisits = mostNodes
 	}
 }
 

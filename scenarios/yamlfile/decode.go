@@ -24,6 +24,7 @@ type Contents struct {
 	file     *File
 	places   map[string]Place
 	keys     map[string]Place
+	strange  map[string]bool // mappings with keys that are not understood
 	problems []Problem
 }
 
@@ -33,7 +34,7 @@ type Contents struct {
 // are problems. Types that implement encoding.TextUnmarshaler get the text of
 // a scalar.
 func (f *File) Decode(v any) *Contents {
-	c := &Contents{file: f, places: map[string]Place{}, keys: map[string]Place{}}
+	c := &Contents{file: f, places: map[string]Place{}, keys: map[string]Place{}, strange: map[string]bool{}}
 	if f.root == nil {
 		c.problems = append(c.problems, f.Problem(Place{1, 1}, "", "is empty"))
 		return c
@@ -73,13 +74,18 @@ func (c *Contents) AddKey(path, format string, args ...any) {
 // Append notes problems of another file.
 func (c *Contents) Append(problems ...Problem) { c.problems = append(c.problems, problems...) }
 
-// Faulty reports whether there is a problem at the path or below it. What is
-// missing there need then not be said as well: it may be what was meant.
-func (c *Contents) Faulty(path string) bool {
-	return slices.ContainsFunc(c.problems, func(p Problem) bool {
-		return p.File == c.file.name && within(p.Path, path)
+// Sound reports whether the file gives a value at the path and nothing is
+// wrong with it so far.
+func (c *Contents) Sound(path string) bool {
+	return c.Has(path) && !slices.ContainsFunc(c.problems, func(p Problem) bool {
+		return p.File == c.file.name && p.Path == path
 	})
 }
+
+// Strange reports whether the mapping at the path has a key that is unknown or
+// refused. That something else is missing there need not be said as well: it
+// may be what was meant.
+func (c *Contents) Strange(path string) bool { return c.strange[path] }
 
 // Err returns all problems, sorted by place, as an *Error, and nil if there is
 // none.
@@ -90,11 +96,6 @@ func (c *Contents) Err() error {
 	return NewError(c.problems...)
 }
 
-func within(path, outer string) bool {
-	rest, ok := strings.CutPrefix(path, outer)
-	return ok && (outer == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
-}
-
 func join(path, key string) string {
 	if path == "" {
 		return key
@@ -102,14 +103,19 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
+// parent is the path of what holds the value at the path.
+func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
+
 // place finds the place of a path, or of the nearest value around it.
 func (c *Contents) place(path string) Place {
 	for path != "" {
 		if place, ok := c.places[path]; ok {
 			return place
 		}
-		cut := strings.LastIndexAny(path, ".[")
-		path = path[:max(cut, 0)]
+		path = parent(path)
+	}
+	if root, ok := c.places[""]; ok {
+		return root
 	}
 	return Place{1, 1}
 }
@@ -124,7 +130,8 @@ func (c *Contents) value(node ast.Node, v reflect.Value, path string) {
 	}
 	_, isMapping := bare.(ast.MapNode)
 	_, isSequence := bare.(*ast.SequenceNode)
-	if key, ok := c.keys[path]; ok && (isMapping || isSequence) {
+	_, isNull := bare.(*ast.NullNode)
+	if key, ok := c.keys[path]; ok && (isMapping || isSequence || isNull) {
 		c.places[path] = key // where a mapping begins says less than what it is called
 	} else {
 		c.places[path] = placeOf(bare)
@@ -133,11 +140,11 @@ func (c *Contents) value(node ast.Node, v reflect.Value, path string) {
 	if refuser, ok := v.Addr().Interface().(Refuser); ok {
 		if message := refuser.Refuse(!isMapping && !isSequence); message != "" {
 			c.AddKey(path, "%s", message)
+			c.strange[parent(path)] = true
 			return
 		}
 	}
 	_, isText := v.Addr().Interface().(encoding.TextUnmarshaler)
-	_, isNull := bare.(*ast.NullNode)
 	switch {
 	case isText && !isNull:
 		c.text(bare, v, path)
@@ -173,6 +180,7 @@ func (c *Contents) structure(node ast.Node, v reflect.Value, path string) {
 		case path == "" && strings.HasPrefix(e.key, "x-"):
 		default:
 			c.AddKey(at, "unknown key%s", DidYouMean(e.key, knownNames(fields)))
+			c.strange[path] = true
 		}
 	}
 }
@@ -212,6 +220,7 @@ func (c *Contents) mappingEntries(node ast.Node, path string) ([]entry, bool) {
 		c.Add(path, "must be a mapping (key: value), not %s", kind(node))
 		return nil, false
 	}
+	c.checkMerges(node, path)
 	var distinct []entry
 	seen := map[string]Place{}
 	for _, e := range all {
@@ -225,6 +234,24 @@ func (c *Contents) mappingEntries(node ast.Node, path string) ([]entry, bool) {
 		distinct = append(distinct, e)
 	}
 	return distinct, true
+}
+
+// checkMerges notes what "<<" cannot bring in.
+func (c *Contents) checkMerges(node ast.Node, path string) {
+	for iter := node.(ast.MapNode).MapRange(); iter.Next(); {
+		if !iter.Key().IsMergeKey() {
+			continue
+		}
+		items := []ast.Node{iter.Value()}
+		if seq, ok := c.file.bare(iter.Value()).(*ast.SequenceNode); ok {
+			items = seq.Values
+		}
+		for _, item := range items {
+			if _, ok := c.file.bare(item).(ast.MapNode); !ok {
+				c.problems = append(c.problems, c.file.Problem(placeOf(item), path, "<< takes a mapping, or a list of them"))
+			}
+		}
+	}
 }
 
 func (c *Contents) sequence(node ast.Node, v reflect.Value, path string) {

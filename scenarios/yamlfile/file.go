@@ -24,12 +24,6 @@ type File struct {
 	anchors []anchor
 }
 
-type anchor struct {
-	name   string
-	offset int
-	value  ast.Node
-}
-
 // Parse parses a file's text. name is used in messages. The error is an
 // *Error.
 func Parse(name string, text []byte) (*File, error) {
@@ -52,7 +46,9 @@ func Parse(name string, text []byte) (*File, error) {
 	case 0:
 	case 1:
 		f.root = documents[0]
-		ast.Walk(collector{f}, f.root)
+		if err := f.checkAliases(); err != nil {
+			return nil, err
+		}
 	default:
 		return nil, NewError(f.Problem(placeOf(documents[1]), "", "is a second document; one file holds one"))
 	}
@@ -98,49 +94,6 @@ func (f *File) invalidText() Place {
 	return Place{1, 1}
 }
 
-// collector notes the anchors of a file in their order.
-type collector struct{ file *File }
-
-func (c collector) Visit(node ast.Node) ast.Visitor {
-	if a, ok := node.(*ast.AnchorNode); ok && a.Name != nil {
-		c.file.anchors = append(c.file.anchors, anchor{
-			name: a.Name.GetToken().Value, offset: offsetOf(a), value: a.Value,
-		})
-	}
-	return c
-}
-
-// bare takes a value out of its tags, anchors and aliases. It returns nil for
-// an alias without an anchor.
-func (f *File) bare(node ast.Node) ast.Node {
-	for range 100 { // aliases of aliases of …
-		switch n := node.(type) {
-		case *ast.TagNode:
-			node = n.Value
-		case *ast.AnchorNode:
-			node = n.Value
-		case *ast.AliasNode:
-			node = f.anchored(n)
-		case nil:
-			return nil
-		default:
-			return node
-		}
-	}
-	return nil
-}
-
-// anchored finds the latest anchor before an alias.
-func (f *File) anchored(alias *ast.AliasNode) ast.Node {
-	name := alias.Value.GetToken().Value
-	for i := len(f.anchors) - 1; i >= 0; i-- {
-		if a := f.anchors[i]; a.name == name && a.offset < offsetOf(alias) {
-			return a.value
-		}
-	}
-	return nil
-}
-
 // entry is one key of a mapping with its value.
 type entry struct {
 	key   string
@@ -151,18 +104,14 @@ type entry struct {
 // entries lists a mapping's entries in their order, those that were merged in
 // ("<<") after its own. ok is false if the node is no mapping.
 func (f *File) entries(node ast.Node) (list []entry, ok bool) {
-	return f.entriesWithin(node, 20)
-}
-
-func (f *File) entriesWithin(node ast.Node, depth int) (list []entry, ok bool) {
 	mapping, ok := f.bare(node).(ast.MapNode)
-	if !ok || depth == 0 {
-		return nil, ok
+	if !ok {
+		return nil, false
 	}
 	var merged []entry
 	for iter := mapping.MapRange(); iter.Next(); {
 		if iter.Key().IsMergeKey() {
-			merged = append(merged, f.mergedEntries(iter.Value(), depth)...)
+			merged = append(merged, f.mergedEntries(iter.Value())...)
 			continue
 		}
 		list = append(list, entry{keyText(iter.Key()), placeOf(iter.Key()), iter.Value()})
@@ -181,15 +130,16 @@ func (f *File) entriesWithin(node ast.Node, depth int) (list []entry, ok bool) {
 }
 
 // mergedEntries lists what "<<" brings in: one mapping or several.
-func (f *File) mergedEntries(node ast.Node, depth int) (list []entry) {
-	if seq, ok := f.bare(node).(*ast.SequenceNode); ok {
-		for _, item := range seq.Values {
-			more, _ := f.entriesWithin(item, depth-1)
-			list = append(list, more...)
-		}
+func (f *File) mergedEntries(node ast.Node) (list []entry) {
+	seq, ok := f.bare(node).(*ast.SequenceNode)
+	if !ok {
+		list, _ = f.entries(node)
 		return list
 	}
-	list, _ = f.entriesWithin(node, depth-1)
+	for _, item := range seq.Values {
+		more, _ := f.entries(item)
+		list = append(list, more...)
+	}
 	return list
 }
 

@@ -97,12 +97,16 @@ func NewError(problems ...Problem) *Error {
 			files = append(files, p.File)
 		}
 	}
-	problems = slices.Clone(problems)
+	seen := map[Problem]bool{}
+	problems = slices.DeleteFunc(slices.Clone(problems), func(p Problem) bool {
+		defer func() { seen[p] = true }()
+		return seen[p]
+	})
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(
 			cmp.Compare(slices.Index(files, a.File), slices.Index(files, b.File)),
 			a.before(b.Place),
 		)
 	})
-	return &Error{slices.Compact(problems)}
+	return &Error{problems}
 }

@@ -15,8 +15,19 @@ import (
 	"plimsoll/runner/engine"
 )
 
-// Do performs one operation.
+// Do performs one operation. Once begun, creating and starting are seen
+// through even if ctx is cancelled: the engine would do them all the same, but
+// after somebody has already looked for what is to be removed.
 func (e *Engine) Do(ctx context.Context, op engine.Op) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	switch op.Kind {
+	case engine.CreateNetwork, engine.CreateVolume, engine.CreateReplica, engine.StartReplica:
+		var cancel context.CancelFunc
+		ctx, cancel = seeThrough(ctx)
+		defer cancel()
+	}
 	switch op.Kind {
 	case engine.EnsureImage:
 		_, err := e.ensureImage(ctx, op.Resource)
@@ -37,6 +48,12 @@ func (e *Engine) Do(ctx context.Context, op engine.Op) error {
 		return e.removeVolume(ctx, op)
 	}
 	return fmt.Errorf("the docker engine cannot %s", op.Kind)
+}
+
+// seeThrough returns a context for calls that are not to be broken off.
+func seeThrough(ctx context.Context) (context.Context, context.CancelFunc) {
+	const patience = time.Minute // an engine that needs longer is stuck
+	return context.WithTimeout(context.WithoutCancel(ctx), patience)
 }
 
 func (e *Engine) createNetwork(ctx context.Context, op engine.Op) error {
@@ -120,7 +137,7 @@ func (e *Engine) create(ctx context.Context, c spec) (id string, err error) {
 
 // undo removes a container after a failure, even if ctx is done.
 func (e *Engine) undo(ctx context.Context, id string, failure error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerWithin)
+	ctx, cancel := seeThrough(ctx)
 	defer cancel()
 	if err := e.removeContainer(ctx, id); err != nil {
 		return fmt.Errorf("%w (and then the container could not be removed: %w)", failure, err)

@@ -35,26 +35,24 @@ func unreachable(host string, cause error) error {
 		remedy = "this user may not open it: become root or a member of the group that owns the socket (usermod -aG docker $USER)"
 	}
 	return &said{
-		fmt.Sprintf("%v: no Docker engine answers at %s: %v; %s; or use --engine process", engine.ErrUnreachable, host, shortly(cause), remedy),
+		fmt.Sprintf("%v: no Docker engine answers at %s%s; %s; or use --engine process", engine.ErrUnreachable, host, shortly(cause), remedy),
 		errors.Join(engine.ErrUnreachable, cause),
 	}
 }
 
-// shortly drops the client's own advice, for ours is better.
+// shortly returns what a failed connection's error adds to the fact, behind a
+// colon: the client repeats the address and gives advice of its own.
 func shortly(err error) string {
 	text := err.Error()
-	for _, end := range []string{". Is the docker daemon running?", " Is the docker daemon running on this host?"} {
-		text = strings.TrimSuffix(text, end)
+	if strings.HasPrefix(text, "Cannot connect to the Docker daemon") {
+		return ""
 	}
-	if _, cause, found := strings.Cut(text, ": dial unix"); found {
-		if _, cause, found = strings.Cut(cause, ": "); found {
-			return cause
+	if _, call, found := strings.Cut(text, ": dial unix "); found {
+		if _, why, found := strings.Cut(call, ": "); found {
+			text = why
 		}
 	}
-	if strings.HasPrefix(text, "Cannot connect to the Docker daemon") {
-		return "nothing listens there"
-	}
-	return text
+	return ": " + text
 }
 
 // explain turns an error of the client into a clear one.

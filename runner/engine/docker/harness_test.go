@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -53,7 +58,9 @@ func removeImages() error {
 }
 
 // scratch is the folder of what all tests share.
-func scratch() string { return filepath.Join(os.TempDir(), fmt.Sprintf("plimsoll-docker-test-%d", os.Getpid())) }
+func scratch() string {
+	return filepath.Join(os.TempDir(), fmt.Sprintf("plimsoll-docker-test-%d", os.Getpid()))
+}
 
 // buildSelf builds the program that stands in for plimsoll, once.
 var buildSelf = sync.OnceValues(func() (string, error) {
@@ -117,8 +124,14 @@ func newStack(t *testing.T, e *Engine, services ...topology.Service) engine.Stac
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if _, err := e.Sweep(ctx, Filter{Run: id}); err != nil {
-			t.Errorf("sweep: %v", err)
+		// Sweep without its pauses: nobody was killed, nothing is under way.
+		for again := true; again; {
+			gone, err := e.sweepOnce(ctx, Filter{Run: id})
+			if err != nil {
+				t.Errorf("sweep: %v", err)
+				return
+			}
+			again = len(gone) > 0
 		}
 	})
 	return engine.Stack{Name: id, Run: id, Topology: top}
@@ -179,4 +192,50 @@ func orphan() {
 	}()
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// kernelCPU reads a control group's CPU time from its file.
+func kernelCPU(path string) (time.Duration, bool) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, false
+	}
+	number, unit := strings.TrimSpace(string(text)), time.Nanosecond
+	if rest, v2 := strings.CutPrefix(number, "usage_usec "); v2 {
+		number, _, _ = strings.Cut(rest, "\n")
+		unit = time.Microsecond
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	return time.Duration(n) * unit, err == nil
+}
+
+// exchange sends bytes to a replica that sends them back.
+func exchange(t *testing.T, addr netip.AddrPort, n int64) {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	back := make(chan int64)
+	go func() {
+		got, _ := io.Copy(io.Discard, conn)
+		back <- got
+	}()
+	if _, err := io.CopyN(conn, zeros{}, n); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-back; got < n {
+		t.Errorf("sent %d bytes, got %d back", n, got)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }

@@ -90,7 +90,7 @@ func checkStatic(path string) (arch string, err error) {
 	}
 	file, err := elf.Open(path)
 	var format *elf.FormatError
-	if errors.As(err, &format) {
+	if errors.As(err, &format) || errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("%s is no Linux executable, so no container can run it: build one with GOOS=linux CGO_ENABLED=0 go build ./cmd/plimsoll and give its path", name)
 	}
 	if err != nil {

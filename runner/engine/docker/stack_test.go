@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 	"github.com/docker/go-connections/nat"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"plimsoll/runner/engine"
 	"plimsoll/scenarios/topology"
@@ -42,6 +44,7 @@ func TestConnectionDetails(t *testing.T) {
 // TestTwoNetworks lets a replica be seen on the networks it is on and nowhere
 // else, under all its names.
 func TestTwoNetworks(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	tcp := []topology.Port{{Target: 8000, Protocol: "tcp", Publish: true, Published: "8000"}}
 	stack := newStack(t, e,
@@ -123,6 +126,7 @@ func ask(t *testing.T, addr string) string {
 // TestServiceIsHonoured looks at the container that the engine made of a
 // service that asks for everything there is.
 func TestServiceIsHonoured(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	host := t.TempDir()
 	stack := newStack(t, e, topology.Service{
@@ -245,6 +249,7 @@ func factsOf(c container.InspectResponse) facts {
 // TestPublishedPortsDoNotCollide starts two stacks that want the same host
 // port.
 func TestPublishedPortsDoNotCollide(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	service := topology.Service{Name: "web", Command: []string{"serve", "80"}, Ports: []topology.Port{{Target: 80, Protocol: "tcp", Publish: true, Published: "28099"}}}
 	var ports []string
@@ -271,6 +276,7 @@ func TestPublishedPortsDoNotCollide(t *testing.T) {
 
 // TestDoItAgain repeats every operation: what is done already is no error.
 func TestDoItAgain(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	stack := newStack(t, e, topology.Service{Name: "web", Command: []string{"rest"}})
 	stack.Topology.Volumes = []string{"data"}
@@ -291,9 +297,34 @@ func TestDoItAgain(t *testing.T) {
 	}
 }
 
+// TestCancelled breaks off a start-up in its middle: what is listed then is
+// all there will be.
+func TestCancelled(t *testing.T) {
+	t.Parallel()
+	e := connect(t, Options{})
+	for _, after := range []time.Duration{0, 50 * time.Millisecond, 300 * time.Millisecond} {
+		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
+			stack := newStack(t, e, topology.Service{Name: "web", Command: []string{"rest"}, Replicas: 2})
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(after, cancel)
+			_, err := engine.Apply(ctx, e, engine.Diff(stack, engine.State{}), engine.ApplyOptions{})
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+			before := observe(t, e, stack)
+			time.Sleep(time.Second)
+			if diff := cmp.Diff(before, observe(t, e, stack), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+				t.Errorf("there is more a second later\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestSomebodyElses sees to it that nothing is adopted, or removed, that this
 // run did not make.
 func TestSomebodyElses(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	ctx := t.Context()
 	stack := newStack(t, e, topology.Service{Name: "web", Command: []string{"rest"}})
@@ -337,6 +368,7 @@ func wantError(t *testing.T, err error, want string) {
 }
 
 func TestMessages(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	missing := filepath.Join(t.TempDir(), "missing")
 	for _, test := range []struct {
@@ -368,6 +400,7 @@ func TestMessages(t *testing.T) {
 			"await ready web-1: ended with exit code 137 (killed for using more memory than its limit)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			test.service.Name = "web"
 			if test.service.Command == nil {
 				test.service.Command = []string{"rest"}
@@ -382,6 +415,7 @@ func TestMessages(t *testing.T) {
 // TestPortTaken makes the engine complain about a port, which a stack of ours
 // cannot bring about.
 func TestPortTaken(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	stack := newStack(t, e, topology.Service{Name: "web", Command: []string{"rest"}})
 	up(t, e, stack)
@@ -412,6 +446,7 @@ func TestPortTaken(t *testing.T) {
 }
 
 func TestExecAndLogs(t *testing.T) {
+	t.Parallel()
 	e := connect(t, Options{})
 	stack := newStack(t, e, topology.Service{Name: "web", Command: []string{"say", "to stdout", "to stderr"}})
 	web := up(t, e, stack).Replicas[0]
@@ -463,8 +498,8 @@ func TestUnreachable(t *testing.T) {
 		t.Setenv("DOCKER_API_VERSION", "")
 	}
 	for name, test := range map[string]struct{ host, want string }{
-		"no socket":  {"unix://" + filepath.Join(t.TempDir(), "none.sock"), "none.sock: nothing listens there; is the daemon running (systemctl start docker)"},
-		"no port":    {"tcp://127.0.0.1:1", "no Docker engine answers at tcp://127.0.0.1:1: "},
+		"no socket":  {"unix://" + filepath.Join(t.TempDir(), "none.sock"), "none.sock; is the daemon running (systemctl start docker)"},
+		"no port":    {"tcp://127.0.0.1:1", "no Docker engine answers at tcp://127.0.0.1:1; is the daemon running"},
 		"behind ssh": {"ssh://build@example.org", "ssh://build@example.org: an engine behind ssh is not supported yet"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,6 +31,8 @@ func (e *Engine) Launch(ctx context.Context, stack engine.Stack) (engine.Worker,
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := seeThrough(ctx) // as in Do
+	defer cancel()
 	id, err := e.createWorker(ctx, stack, image)
 	if err != nil {
 		return nil, fmt.Errorf("worker container: %w", err)
@@ -123,9 +125,12 @@ var _ engine.Worker = (*worker)(nil)
 func (w *worker) copy(stdout *io.PipeWriter) {
 	defer close(w.drained)
 	_, err := stdcopy.StdCopy(stdout, w.stderr, w.conn.Reader)
-	if !errors.Is(err, io.ErrClosedPipe) { // Stop wants no more of it
-		w.copyErr = err
+	if errors.Is(err, io.ErrClosedPipe) {
+		// Stop wants no more of it. But the engine removes no container
+		// whose output is stuck.
+		_, err = io.Copy(io.Discard, w.conn.Reader)
 	}
+	w.copyErr = err
 	stdout.CloseWithError(err) // nil: EOF
 }
 
@@ -165,8 +170,8 @@ func (w *worker) Wait(ctx context.Context) (int, string, error) {
 // Stop returns when the container is gone. Output that nobody has read is
 // dropped.
 func (w *worker) Stop(ctx context.Context) error {
-	err := w.engine.removeContainer(ctx, w.id)
 	w.stdout.Close()
+	err := w.engine.removeContainer(ctx, w.id)
 	if err == nil {
 		// Then the engine ends the output and the wait.
 		for _, event := range []chan struct{}{w.ended, w.drained} {

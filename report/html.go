@@ -1,0 +1,271 @@
+package report
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"plimsoll/report/plot"
+	"plimsoll/results/analysis"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+// HTML writes the report as one page that needs nothing else: no script, no
+// font, no other file. It follows the reader's choice of light or dark.
+func HTML(w io.Writer, doc *analysis.Document) error {
+	style, err := pageFiles.ReadFile("page/page.css")
+	if err != nil {
+		return err
+	}
+	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html")
+	if err != nil {
+		return err
+	}
+	view, err := newPage(doc, string(style))
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, view); err != nil {
+		return fmt.Errorf("render page: %w", err)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// page is what the template shows.
+type page struct {
+	Doc        *analysis.Document
+	Style      template.CSS
+	Verdict    analysis.Verdict
+	Answer     string // the verdict in words
+	Subtitle   string
+	Topics     []topic
+	Objectives objectiveTable
+	Sides      []loadSides
+	Matrices   []pageMatrix
+	Columns    []pageColumn
+	Findings   []findingGroup
+	Plots      []loadPlots
+	Replicas   []cellReplicas
+}
+
+// topic is the headlines about one thing.
+type topic struct {
+	Name  string
+	Texts []string
+}
+
+type pageColumn struct{ Name, Unit string }
+
+type pageMatrix struct {
+	Load  analysis.LoadInfo
+	Rows  []pageRow
+	Notes []string
+}
+
+type pageRow struct {
+	Cell     *analysis.Cell
+	NewScale bool
+	Figures  []string
+	Trials   string
+	Counts   string
+}
+
+func newPage(doc *analysis.Document, style string) (*page, error) {
+	p := &page{
+		Doc: doc, Style: template.CSS(style + paletteCSS()),
+		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
+		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Replicas: allReplicas(doc),
+	}
+	for _, h := range doc.Headlines {
+		name := topicName(h.Topic)
+		if n := len(p.Topics); n == 0 || p.Topics[n-1].Name != name {
+			p.Topics = append(p.Topics, topic{Name: name})
+		}
+		last := &p.Topics[len(p.Topics)-1]
+		last.Texts = append(last.Texts, h.Text)
+	}
+	for _, c := range matrixColumns {
+		p.Columns = append(p.Columns, pageColumn{c.name, c.unit})
+	}
+	for _, m := range matrices(doc) {
+		p.Matrices = append(p.Matrices, newPageMatrix(m))
+	}
+	var err error
+	p.Plots, err = allPlots(doc)
+	return p, err
+}
+
+func newPageMatrix(m matrix) pageMatrix {
+	out := pageMatrix{Load: m.load, Notes: m.notes()}
+	for i, r := range m.rows {
+		figures := r.figures
+		for k := range figures {
+			if r.few && matrixColumns[k].name == "p99" {
+				figures[k] += "*"
+			}
+		}
+		out.Rows = append(out.Rows, pageRow{
+			Cell: r.cell, NewScale: i == 0 || m.rows[i-1].cell.Scale != r.cell.Scale,
+			Figures: figures, Trials: trialsText(r.cell), Counts: scaleCounts(r.cell),
+		})
+	}
+	return out
+}
+
+// paletteCSS defines the environments' colours, once for plots and tables.
+func paletteCSS() string {
+	var b strings.Builder
+	b.WriteString(":root{")
+	for i, c := range plot.Palette() {
+		fmt.Fprintf(&b, "--env-%d:%s;", i, c)
+	}
+	b.WriteString("}\n")
+	for i := range plot.Palette() {
+		fmt.Fprintf(&b, ".e%d{--own:var(--env-%d)}\n", i, i)
+	}
+	return b.String()
+}
+
+// loadSides are one load's comparisons.
+type loadSides struct {
+	Load   analysis.LoadInfo
+	Scales []scaleSides
+}
+
+type scaleSides struct {
+	Scale string
+	Sides []sides
+}
+
+// sides is one comparison as bars, the environments in their usual order.
+type sides struct {
+	Metric   string
+	Better   string // which direction is better
+	Apart    string
+	Standing string
+	Decided  bool
+	Best     string // environment
+	Doubts   []string
+	Bars     []bar
+}
+
+// bar is one environment's value. Its lengths are percentages of the longest.
+type bar struct {
+	Environment string
+	Text        string
+	Length      float64
+	HasRange    bool
+	// The range over the trials begins at From and is Wide.
+	From, Wide float64
+}
+
+func allSides(doc *analysis.Document) []loadSides {
+	var list []loadSides
+	for _, load := range doc.Loads {
+		l := loadSides{Load: load}
+		for _, c := range doc.Comparisons {
+			if c.Load != load.Name {
+				continue
+			}
+			if n := len(l.Scales); n == 0 || l.Scales[n-1].Scale != c.Scale {
+				l.Scales = append(l.Scales, scaleSides{Scale: c.Scale})
+			}
+			s := &l.Scales[len(l.Scales)-1]
+			s.Sides = append(s.Sides, newSides(doc, c))
+		}
+		if len(l.Scales) > 0 {
+			list = append(list, l)
+		}
+	}
+	return list
+}
+
+func newSides(doc *analysis.Document, c analysis.Comparison) sides {
+	s := sides{
+		Metric: c.Metric.Name, Better: "lower is better", Apart: none,
+		Standing: standing(c), Decided: c.Standing == analysis.Decided, Best: c.Sides[0].Environment, Doubts: c.Doubts,
+	}
+	if c.Metric.HigherIsBetter {
+		s.Better = "higher is better"
+	}
+	if c.Ratio > 0 {
+		s.Apart = apart(c.Ratio)
+	}
+	var longest float64
+	for _, side := range c.Sides {
+		longest = max(longest, side.Value.Max)
+	}
+	percent := func(v float64) float64 {
+		if longest == 0 {
+			return 0
+		}
+		return 100 * v / longest
+	}
+	for _, environment := range doc.Environments {
+		for _, side := range c.Sides {
+			if side.Environment != environment {
+				continue
+			}
+			s.Bars = append(s.Bars, bar{
+				Environment: environment, Text: c.Metric.Text(side.Value.Median),
+				Length: percent(side.Value.Median), From: percent(side.Value.Min),
+				Wide: percent(side.Value.Max - side.Value.Min), HasRange: side.Trials > 1,
+			})
+		}
+	}
+	return s
+}
+
+// cellReplicas are the replicas of one cell.
+type cellReplicas struct {
+	Cell *analysis.Cell
+	Rows []replicaRow
+}
+
+type replicaRow struct {
+	Replica, Served, Share, CPU, Memory string
+	Length                              float64 // of the share's bar, in percent
+	Known                               bool
+}
+
+func allReplicas(doc *analysis.Document) []cellReplicas {
+	var list []cellReplicas
+	for i := range doc.Cells {
+		c := cellReplicas{Cell: &doc.Cells[i]}
+		for _, r := range c.Cell.Replicas {
+			served, share := replicaShare(r)
+			c.Rows = append(c.Rows, replicaRow{
+				Replica: r.Replica, Served: served, Share: share, Length: 100 * r.Share, Known: r.Requests != nil,
+				CPU: fixed(r.CPUPerRequest/1e6, 3), Memory: fixed(r.MemoryBytes/(1<<20), 1),
+			})
+		}
+		if len(c.Rows) > 0 {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// pageFuncs are the template's functions.
+func pageFuncs(doc *analysis.Document) template.FuncMap {
+	return template.FuncMap{
+		"mark": mark,
+		// class is an environment's colour.
+		"class": func(environment string) string { return fmt.Sprintf("e%d", colourOf(doc, environment)) },
+		// verdictClass is a verdict's.
+		"verdictClass": func(v analysis.Verdict) string {
+			if v == analysis.NotApplicable {
+				return "v-na"
+			}
+			return "v-" + string(v)
+		},
+		"add": func(a, b int) int { return a + b },
+	}
+}

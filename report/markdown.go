@@ -1,0 +1,173 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"plimsoll/results/analysis"
+)
+
+// Markdown writes the report as GitHub-flavoured Markdown.
+func Markdown(w io.Writer, doc *analysis.Document) error {
+	m := &markdownReport{doc: doc}
+	m.head()
+	m.objectives()
+	m.matrices()
+	m.comparisons()
+	m.findings()
+	m.replicas()
+	m.rest()
+	_, err := w.Write(m.b.Bytes())
+	return err
+}
+
+type markdownReport struct {
+	b   bytes.Buffer
+	doc *analysis.Document
+}
+
+// escape keeps text from being taken for markup.
+var escape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "|", `\|`, "[", `\[`)
+
+func (m *markdownReport) heading(s string) { fmt.Fprintf(&m.b, "\n## %s\n\n", escape.Replace(s)) }
+
+func (m *markdownReport) item(s string) { fmt.Fprintf(&m.b, "- %s\n", escape.Replace(s)) }
+
+func (m *markdownReport) table(t table.Writer) { m.b.WriteString(t.RenderMarkdown() + "\n") }
+
+func (m *markdownReport) head() {
+	fmt.Fprintf(&m.b, "# %s\n\n**%s %s.** %s\n", escape.Replace(m.doc.Title), mark(m.doc.Verdict()),
+		escape.Replace(verdictLine(m.doc)), escape.Replace(subtitle(m.doc)))
+	var topic analysis.Topic
+	for _, h := range m.doc.Headlines {
+		if h.Topic != topic {
+			topic = h.Topic
+			fmt.Fprintf(&m.b, "\n**%s**\n\n", topicName(topic))
+		}
+		m.item(h.Text)
+	}
+}
+
+func (m *markdownReport) objectives() {
+	o := objectives(m.doc)
+	if len(o.Objectives) == 0 {
+		return
+	}
+	m.heading("Objectives")
+	t := table.NewWriter()
+	header := table.Row{"cell"}
+	for _, objective := range o.Objectives {
+		header = append(header, strings.ReplaceAll(objective, "<", "&lt;"))
+	}
+	t.AppendHeader(header)
+	for _, r := range o.Rows {
+		row := table.Row{r.Cell.Name}
+		for _, j := range r.Judgements {
+			s := mark(j.Verdict) + " " + string(j.Verdict)
+			if j.Observed != "" {
+				s += " " + strings.ReplaceAll(j.Observed, "<", "&lt;")
+			}
+			if j.Note > 0 {
+				s += fmt.Sprintf(" [%d]", j.Note)
+			}
+			row = append(row, s)
+		}
+		t.AppendRow(row)
+	}
+	m.table(t)
+	m.notes(o.Notes)
+}
+
+// notes writes the numbered notes of a table.
+func (m *markdownReport) notes(list []string) {
+	if len(list) > 0 {
+		m.b.WriteString("\n")
+	}
+	for i, n := range list {
+		fmt.Fprintf(&m.b, "%d. %s\n", i+1, escape.Replace(n))
+	}
+}
+
+func (m *markdownReport) matrices() {
+	for _, x := range matrices(m.doc) {
+		m.heading(x.load.Name)
+		fmt.Fprintf(&m.b, "%s.\n\n", escape.Replace(x.load.Text))
+		t := table.NewWriter()
+		x.fillTable(t, ", ")
+		m.table(t)
+		fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(strings.Join(x.notes(), " ")))
+	}
+}
+
+func (m *markdownReport) comparisons() {
+	if len(m.doc.Comparisons) == 0 {
+		return
+	}
+	m.heading("Side by side")
+	s := comparisons(m.doc)
+	t := table.NewWriter()
+	s.fill(t)
+	m.table(t)
+	m.notes(s.notes)
+}
+
+func (m *markdownReport) findings() {
+	groups := findingGroups(m.doc)
+	if len(groups) == 0 {
+		return
+	}
+	m.heading("Before you believe a number")
+	for _, g := range groups {
+		m.item(g.What)
+		for _, e := range g.Evidence {
+			if e.Cell != "" {
+				e.Text = e.Cell + ": " + e.Text
+			}
+			fmt.Fprintf(&m.b, "  - %s\n", escape.Replace(e.Text))
+		}
+	}
+}
+
+func (m *markdownReport) replicas() {
+	t := table.NewWriter()
+	t.AppendHeader(table.Row{"cell", "replica", "served", "share, %", "CPU, ms/request", "memory, MiB"})
+	right := []table.ColumnConfig{}
+	for n := 3; n <= 6; n++ {
+		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(right)
+	for _, c := range m.doc.Cells {
+		for _, r := range c.Replicas {
+			served, share := replicaShare(r)
+			t.AppendRow(table.Row{c.Name, r.Replica, served, share, fixed(r.CPUPerRequest/1e6, 3), fixed(r.MemoryBytes/(1<<20), 1)})
+		}
+	}
+	if t.Length() > 0 {
+		m.heading("Replicas")
+		m.table(t)
+	}
+}
+
+func (m *markdownReport) rest() {
+	if len(m.doc.Failures) > 0 {
+		m.heading("Missing trials")
+		for _, f := range m.doc.Failures {
+			m.item(fmt.Sprintf("trial %d (%s): %s", f.Index, f.Environment, f.Reason))
+		}
+	}
+	if len(m.doc.Warnings) > 0 {
+		m.heading("Warnings")
+		for _, w := range m.doc.Warnings {
+			m.item(w)
+		}
+	}
+	m.heading("Provenance")
+	for _, f := range m.doc.Provenance {
+		m.item(f.Name + ": " + f.Value)
+	}
+}

@@ -1,0 +1,268 @@
+package report
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"plimsoll/results/analysis"
+)
+
+// matrixColumns are the figures of the matrix, with their units.
+var matrixColumns = []struct{ name, unit string }{
+	{"requests", "/s"}, {"p50", "ms"}, {"p90", "ms"}, {"p99", "ms"}, {"max", "ms"},
+	{"errors", "%"}, {"CPU", "ms/request"}, {"memory", "MiB"},
+}
+
+// matrix is the table of one load's cells.
+type matrix struct {
+	load analysis.LoadInfo
+	rows []matrixRow
+}
+
+type matrixRow struct {
+	cell    *analysis.Cell
+	figures []string // one for each of matrixColumns
+	few     bool     // its p99 rests on few requests
+}
+
+// matrices are one table for each load: what was measured under one is never
+// to be read against what was measured under another.
+func matrices(doc *analysis.Document) []matrix {
+	var list []matrix
+	for _, load := range doc.Loads {
+		m := matrix{load: load}
+		for i := range doc.Cells {
+			if c := &doc.Cells[i]; c.Load == load.Name {
+				m.rows = append(m.rows, matrixRow{cell: c, few: c.RestsOnFew()})
+			}
+		}
+		m.fill()
+		list = append(list, m)
+	}
+	return list
+}
+
+func (m *matrix) fill() {
+	ms, mib := float64(time.Millisecond), float64(1<<20)
+	measured := func(c *analysis.Cell) bool { return c.Trials > 0 }
+	metered := func(c *analysis.Cell) bool { return c.Trials > 0 && c.HasUsage }
+	for _, f := range []struct {
+		known func(*analysis.Cell) bool
+		value func(*analysis.Cell) float64
+	}{
+		{measured, func(c *analysis.Cell) float64 { return c.Throughput.Median }},
+		{measured, func(c *analysis.Cell) float64 { return c.P50.Median / ms }},
+		{measured, func(c *analysis.Cell) float64 { return c.P90.Median / ms }},
+		{measured, func(c *analysis.Cell) float64 { return c.P99.Median / ms }},
+		{measured, func(c *analysis.Cell) float64 { return c.Max.Max / ms }},
+		{nil, nil}, // errors have their own text
+		{metered, func(c *analysis.Cell) float64 { return c.CPUPerRequest.Median / ms }},
+		{metered, func(c *analysis.Cell) float64 { return c.MemoryBytes.Median / mib }},
+	} {
+		if f.known == nil {
+			for i := range m.rows {
+				m.rows[i].figures = append(m.rows[i].figures, errorText(m.rows[i].cell))
+			}
+			continue
+		}
+		values := make([]float64, 0, len(m.rows))
+		for _, r := range m.rows {
+			if f.known(r.cell) {
+				values = append(values, f.value(r.cell))
+			} else {
+				values = append(values, math.NaN())
+			}
+		}
+		for i, text := range column(values) {
+			m.rows[i].figures = append(m.rows[i].figures, text)
+		}
+	}
+}
+
+// fill fills a table for text or Markdown; between separates a column's name
+// and unit.
+func (m matrix) fillTable(out table.Writer, between string) {
+	header := table.Row{"scale", "environment"}
+	configs := []table.ColumnConfig{}
+	for i, c := range matrixColumns {
+		header = append(header, c.name+between+c.unit)
+		configs = append(configs, table.ColumnConfig{Number: i + 3, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	out.AppendHeader(append(header, "trials"))
+	out.SetColumnConfigs(configs)
+	for i, r := range m.rows {
+		scale := r.cell.Scale
+		if i > 0 && m.rows[i-1].cell.Scale == scale {
+			scale = ""
+		}
+		row := table.Row{scale, r.cell.Environment}
+		for k, f := range r.figures {
+			if r.few && matrixColumns[k].name == "p99" {
+				f += "*"
+			}
+			row = append(row, f)
+		}
+		out.AppendRow(append(row, trialsText(r.cell)))
+	}
+}
+
+// notes are what the table's readers have to know.
+func (m *matrix) notes() []string {
+	notes := []string{m.load.Caution}
+	several := slices.ContainsFunc(m.rows, func(r matrixRow) bool { return r.cell.Counted > 1 })
+	if several {
+		notes = append(notes, "Medians over the trials; max is the longest of all.")
+	}
+	if slices.ContainsFunc(m.rows, func(r matrixRow) bool { return r.few }) {
+		notes = append(notes, "* rests on fewer than 20 requests.")
+	}
+	return notes
+}
+
+// findingGroup is one finding with its evidence from all cells.
+type findingGroup struct {
+	Kind, What string
+	Evidence   []evidence
+}
+
+type evidence struct{ Cell, Text string }
+
+func findingGroups(doc *analysis.Document) []findingGroup {
+	var groups []findingGroup
+	for _, f := range doc.Findings {
+		i := slices.IndexFunc(groups, func(g findingGroup) bool { return g.Kind == f.Kind && g.What == f.What })
+		if i < 0 {
+			groups = append(groups, findingGroup{Kind: f.Kind, What: f.What})
+			i = len(groups) - 1
+		}
+		groups[i].Evidence = append(groups[i].Evidence, evidence{Cell: f.Cell, Text: f.Evidence})
+	}
+	return groups
+}
+
+// judgement is one objective's outcome in one cell. Note is the number of the
+// note that says why, 0 if there is none.
+type judgement struct {
+	Verdict  analysis.Verdict
+	Observed string
+	Note     int
+}
+
+// objectiveTable has a row for each cell and a column for each objective.
+type objectiveTable struct {
+	Objectives []string
+	Rows       []objectiveRow
+	Notes      []string // numbered from 1
+}
+
+type objectiveRow struct {
+	Cell       *analysis.Cell
+	Judgements []judgement
+}
+
+func objectives(doc *analysis.Document) objectiveTable {
+	var t objectiveTable
+	for _, o := range doc.Objectives {
+		if !slices.Contains(t.Objectives, o.Objective) {
+			t.Objectives = append(t.Objectives, o.Objective)
+		}
+	}
+	for i := range doc.Cells {
+		row := objectiveRow{Cell: &doc.Cells[i]}
+		for _, text := range t.Objectives {
+			row.Judgements = append(row.Judgements, t.judgement(doc, text, doc.Cells[i].Name))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// judgement finds an objective's result for a cell; one that could not be read
+// has one result for all cells.
+func (t *objectiveTable) judgement(doc *analysis.Document, objective, cell string) judgement {
+	i := slices.IndexFunc(doc.Objectives, func(o analysis.ObjectiveResult) bool {
+		return o.Objective == objective && (o.Cell == cell || o.Cell == "")
+	})
+	if i < 0 {
+		return judgement{Verdict: analysis.NotApplicable}
+	}
+	o := doc.Objectives[i]
+	j := judgement{Verdict: o.Verdict, Observed: o.Observed}
+	if o.Why != "" {
+		n := slices.Index(t.Notes, o.Why)
+		if n < 0 {
+			t.Notes = append(t.Notes, o.Why)
+			n = len(t.Notes) - 1
+		}
+		j.Note = n + 1
+	}
+	return j
+}
+
+// sideBySide is the table of comparisons: a column for each environment.
+type sideBySide struct {
+	environments []string
+	rows         []comparisonRow
+	notes        []string // numbered from 1: the doubts
+}
+
+type comparisonRow struct {
+	load, scale, metric string
+	values              []string // by environment
+	apart, standing     string
+}
+
+func comparisons(doc *analysis.Document) sideBySide {
+	t := sideBySide{environments: doc.Environments}
+	for _, c := range doc.Comparisons {
+		row := comparisonRow{load: c.Load, scale: c.Scale, metric: c.Metric.Name, apart: none, standing: standing(c)}
+		for _, environment := range t.environments {
+			i := slices.IndexFunc(c.Sides, func(s analysis.Side) bool { return s.Environment == environment })
+			if i < 0 {
+				row.values = append(row.values, none)
+				continue
+			}
+			row.values = append(row.values, c.Metric.Text(c.Sides[i].Value.Median))
+		}
+		if c.Ratio > 0 {
+			row.apart = apart(c.Ratio)
+		}
+		for _, doubt := range c.Doubts {
+			n := slices.Index(t.notes, doubt)
+			if n < 0 {
+				t.notes = append(t.notes, doubt)
+				n = len(t.notes) - 1
+			}
+			row.standing += " [" + strconv.Itoa(n+1) + "]"
+		}
+		t.rows = append(t.rows, row)
+	}
+	return t
+}
+
+// fill fills a table for text or Markdown.
+func (s sideBySide) fill(out table.Writer) {
+	header := table.Row{"load", "scale", "metric"}
+	var configs []table.ColumnConfig
+	for _, environment := range append(slices.Clone(s.environments), "apart") {
+		header = append(header, environment)
+		configs = append(configs, table.ColumnConfig{Number: len(header), Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	out.AppendHeader(append(header, "standing"))
+	out.SetColumnConfigs(configs)
+	for i, r := range s.rows {
+		if i > 0 && s.rows[i-1].load == r.load && s.rows[i-1].scale == r.scale {
+			r.load, r.scale = "", ""
+		}
+		row := table.Row{r.load, r.scale, r.metric}
+		for _, v := range r.values {
+			row = append(row, v)
+		}
+		out.AppendRow(append(row, r.apart, r.standing))
+	}
+}

@@ -1,0 +1,231 @@
+package analysis
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"plimsoll/results"
+	"plimsoll/scenarios"
+)
+
+// Summarize computes everything a report shows. It reads the trials' logs from
+// the run's folder; a log that cannot be read costs its trial the curves and
+// series, which the document's warnings then say. It returns an error only for
+// a run that has no plan.
+func Summarize(run *results.Run) (*Document, error) {
+	m := run.Manifest
+	if len(m.Plan.Trials) == 0 {
+		return nil, fmt.Errorf("run %q: its plan holds no trial, there is nothing to report", m.ID)
+	}
+	doc := &Document{
+		Schema: Schema, Title: m.Scenario, RunID: m.ID, Started: m.Started,
+		Outcome: m.Outcome, Finished: len(run.Trials), Planned: len(m.Plan.Trials),
+		Failures:   append([]results.Failure{}, m.Failures...),
+		Provenance: provenance(m),
+		Warnings:   append(append([]string{}, run.Warnings...), m.Warnings...),
+		Cells:      []Cell{},
+	}
+	if !m.Ended.IsZero() {
+		doc.Took = m.Ended.Sub(m.Started)
+	}
+	groups := group(m)
+	doc.Environments, doc.Scales, doc.Loads = axes(m, groups)
+	for _, stored := range run.Trials {
+		g := groups.of(stored.Trial)
+		if g == nil {
+			doc.Warnings = append(doc.Warnings, fmt.Sprintf("trial %d (%s, %s) is not in the plan and was left out",
+				stored.Trial.Index, stored.Trial.Environment, stored.Trial.Load))
+			continue
+		}
+		o, warnings := observe(stored)
+		g.trials = append(g.trials, o)
+		for _, w := range warnings {
+			doc.Warnings = append(doc.Warnings, fmt.Sprintf("%s, trial %d: %s", g.name(), stored.Trial.Trial, w))
+		}
+	}
+	doc.sortGroups(groups)
+	for _, g := range groups {
+		cell := summarize(g, m.Loads[g.load])
+		doc.Findings = append(doc.Findings, findings(&cell, g)...)
+		doc.Cells = append(doc.Cells, cell)
+	}
+	doc.Findings = orderFindings(append(runFindings(doc, m), doc.Findings...))
+	doc.Comparisons = comparisons(doc)
+	doc.Scalings = scalings(doc)
+	doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+	doc.Headlines = headlines(doc)
+	doc.Warnings = distinct(doc.Warnings)
+	return doc, nil
+}
+
+// cellGroup is a cell before it is summarized: its place in the plan and what
+// its trials observed.
+type cellGroup struct {
+	environment, scale, load string
+	size                     int // replicas that the scale names
+	planned                  int
+	indexes                  []int // of the plan's trials
+	trials                   []*observed
+}
+
+func (g *cellGroup) name() string {
+	return g.environment + " · " + g.scale + " · " + g.load
+}
+
+// counted are the trials that may be believed; an invalid one never decides.
+func (g *cellGroup) counted() []*observed {
+	var valid []*observed
+	for _, o := range g.trials {
+		if o.Validity.Verdict != results.Invalid {
+			valid = append(valid, o)
+		}
+	}
+	return valid
+}
+
+// shown are the trials whose figures a cell shows: those that count or, where
+// there is none, all of them.
+func (g *cellGroup) shown() []*observed {
+	if c := g.counted(); len(c) > 0 {
+		return c
+	}
+	return g.trials
+}
+
+type cellGroups []*cellGroup
+
+// group makes a group for every cell of the plan.
+func group(m results.Manifest) cellGroups {
+	var groups cellGroups
+	byName := map[string]*cellGroup{}
+	for _, t := range m.Plan.Trials {
+		g := &cellGroup{environment: t.Environment, scale: t.Scale.String(), load: t.Load, size: size(t.Scale)}
+		if known := byName[g.name()]; known != nil {
+			g = known
+		} else {
+			byName[g.name()] = g
+			groups = append(groups, g)
+		}
+		g.planned++
+		g.indexes = append(g.indexes, t.Index)
+	}
+	return groups
+}
+
+func size(s scenarios.Scale) int {
+	n := 0
+	for _, replicas := range s {
+		n += replicas
+	}
+	return n
+}
+
+// of finds a trial's group by its place in the plan: its own scale names all
+// services, the plan's only those that the scenario named.
+func (groups cellGroups) of(t results.Trial) *cellGroup {
+	for _, g := range groups {
+		if g.environment == t.Environment && g.load == t.Load && slices.Contains(g.indexes, t.Index) {
+			return g
+		}
+	}
+	return nil
+}
+
+// axes lists the environments, scales and loads of the plan. The scale as
+// written comes first, larger ones later.
+func axes(m results.Manifest, groups cellGroups) (environments, scales []string, loads []LoadInfo) {
+	bySize := slices.Clone(groups)
+	slices.SortStableFunc(bySize, func(a, b *cellGroup) int {
+		return cmp.Or(cmp.Compare(a.size, b.size), strings.Compare(a.scale, b.scale))
+	})
+	for _, g := range bySize {
+		if !slices.Contains(scales, g.scale) {
+			scales = append(scales, g.scale)
+		}
+	}
+	for _, g := range groups {
+		if !slices.Contains(environments, g.environment) {
+			environments = append(environments, g.environment)
+		}
+		if !slices.ContainsFunc(loads, func(l LoadInfo) bool { return l.Name == g.load }) {
+			l := m.Loads[g.load]
+			loads = append(loads, LoadInfo{Name: g.load, Mode: l.Mode, Text: l.Text, Caution: caution(l)})
+		}
+	}
+	return environments, scales, loads
+}
+
+// caution is what every latency under a load has to be read with.
+func caution(l results.LoadSummary) string {
+	if !closed(l.Mode) {
+		return "Open loop: response time counts from the instant a request was due, so waiting for a slow stack is in it."
+	}
+	return fmt.Sprintf("Closed loop, %d at a time: response time at a load that limits itself. It says nothing about "+
+		"how long arriving users would wait, because a stall pauses the load, too.", l.Concurrency)
+}
+
+func closed(mode string) bool { return mode == string(scenarios.Closed) }
+
+// sortGroups orders the groups by load, scale and environment.
+func (d *Document) sortGroups(groups cellGroups) {
+	load := func(g *cellGroup) int {
+		return slices.IndexFunc(d.Loads, func(l LoadInfo) bool { return l.Name == g.load })
+	}
+	slices.SortStableFunc(groups, func(a, b *cellGroup) int {
+		return cmp.Or(
+			cmp.Compare(load(a), load(b)),
+			cmp.Compare(slices.Index(d.Scales, a.scale), slices.Index(d.Scales, b.scale)),
+			cmp.Compare(slices.Index(d.Environments, a.environment), slices.Index(d.Environments, b.environment)),
+		)
+	})
+}
+
+// Cell returns the cell at that place of the matrix, nil if the plan has none.
+func (d *Document) Cell(environment, scale, load string) *Cell {
+	for i := range d.Cells {
+		if c := &d.Cells[i]; c.Environment == environment && c.Scale == scale && c.Load == load {
+			return c
+		}
+	}
+	return nil
+}
+
+// Verdict is what the run says, the worst of what was judged: Fail when an
+// objective failed; InvalidResult when an objective, or a cell, has only
+// invalid trials to go by; Inconclusive when an objective could not be decided,
+// or was stated and then judged nowhere; else Pass.
+func (d *Document) Verdict() Verdict {
+	seen := map[Verdict]bool{}
+	judged := map[string]bool{}
+	for _, o := range d.Objectives {
+		seen[o.Verdict] = true
+		judged[o.Objective] = judged[o.Objective] || o.Verdict != NotApplicable
+	}
+	for _, c := range d.Cells {
+		if c.Trials > 0 && c.Counted == 0 {
+			seen[InvalidResult] = true
+		}
+	}
+	switch {
+	case seen[Fail]:
+		return Fail
+	case seen[InvalidResult]:
+		return InvalidResult
+	case seen[Inconclusive] || slices.Contains(slices.Collect(maps.Values(judged)), false):
+		return Inconclusive
+	}
+	return Pass
+}
+
+func distinct(list []string) []string {
+	once := []string{}
+	for _, s := range list {
+		if !slices.Contains(once, s) {
+			once = append(once, s)
+		}
+	}
+	return once
+}

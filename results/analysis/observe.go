@@ -1,0 +1,204 @@
+package analysis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"plimsoll/internal/latency"
+	"plimsoll/results"
+)
+
+// observed is a finished trial with what its log tells beyond its summary.
+type observed struct {
+	results.Trial
+	reused int64
+	// response and lag are those of the measured phase; empty when the log
+	// could not be read.
+	response, lag *latency.Histogram
+	over          []SecondPoint
+	// slow is how many requests above the trial's p99 ended in each second of
+	// over.
+	slow    []int64
+	samples []results.Sample
+}
+
+// observe reads a trial's log. What cannot be read comes back as warnings.
+func observe(stored results.StoredTrial) (*observed, []string) {
+	o := &observed{Trial: stored.Trial, response: latency.New(), lag: latency.New()}
+	warnings := slices.Clone(o.Warnings)
+	lines, problems, err := stored.Log()
+	if err != nil {
+		problems = append(problems, err.Error())
+	}
+	o.addLines(lines)
+	return o, append(warnings, problems...)
+}
+
+// addLines takes in the lines of the measured phase.
+func (o *observed) addLines(lines []results.Line) {
+	seconds := map[time.Duration]*second{}
+	connect := latency.New()
+	for _, line := range lines {
+		switch l := line.(type) {
+		case results.Interval:
+			if l.Phase != results.Measure {
+				continue
+			}
+			at := l.Start.Truncate(time.Second)
+			if seconds[at] == nil {
+				seconds[at] = &second{response: latency.New()}
+			}
+			seconds[at].add(l)
+			mergeInto(o.response, l.Latencies.Response)
+			mergeInto(o.lag, l.Latencies.Lag)
+			mergeInto(connect, l.Latencies.Connect)
+		case results.Sample:
+			o.samples = append(o.samples, l)
+		}
+	}
+	// A request that found its connection ready waited 0 for it.
+	o.reused = connect.Count() - connect.CountAbove(0)
+	o.addSeconds(seconds)
+}
+
+func (o *observed) addSeconds(seconds map[time.Duration]*second) {
+	ordered := make([]*second, 0, len(seconds))
+	for _, s := range seconds {
+		ordered = append(ordered, s)
+	}
+	slices.SortFunc(ordered, func(a, b *second) int { return cmp.Compare(a.end, b.end) })
+	p99 := o.response.Percentile(99)
+	for _, s := range joinRest(ordered) {
+		if s.length <= 0 {
+			continue
+		}
+		o.over = append(o.over, s.point())
+		o.slow = append(o.slow, s.response.CountAbove(p99))
+	}
+}
+
+// second joins the intervals of all workers for one second.
+type second struct {
+	end, length time.Duration
+	requests    results.Counts
+	response    *latency.Histogram
+}
+
+// joinRest adds a last second of less than a half to the one before: the few
+// requests that ended after the load would make a point of their own.
+func joinRest(seconds []*second) []*second {
+	last := len(seconds) - 1
+	if last < 1 || seconds[last].length >= time.Second/2 {
+		return seconds
+	}
+	rest, before := seconds[last], seconds[last-1]
+	before.end = rest.end
+	before.length += rest.length
+	before.requests.Add(rest.requests)
+	before.response.Merge(rest.response)
+	return seconds[:last]
+}
+
+func (s *second) add(i results.Interval) {
+	s.end = max(s.end, i.Start+i.Length)
+	s.length = max(s.length, i.Length)
+	s.requests.Add(i.Requests)
+	mergeInto(s.response, i.Latencies.Response)
+}
+
+func (s *second) point() SecondPoint {
+	return SecondPoint{
+		At:         s.end,
+		Throughput: float64(s.requests.OK) / s.length.Seconds(),
+		P50:        s.response.Percentile(50),
+		P99:        s.response.Percentile(99),
+		Max:        s.response.Max(),
+		Failed:     s.requests.Failed,
+	}
+}
+
+func mergeInto(all, part *latency.Histogram) {
+	if part != nil {
+		all.Merge(part)
+	}
+}
+
+// done is how many requests came to an end, well or not.
+func (o *observed) done() int64 { return o.Requests.OK + o.Requests.Failed }
+
+// percentile is the trial's response time at a rank (0–100). It falls back on
+// the summary where the log is missing; ok is false where that has no such
+// rank either.
+func (o *observed) percentile(rank float64) (d time.Duration, ok bool) {
+	if o.response.Count() > 0 {
+		return o.response.Percentile(rank), true
+	}
+	s := o.Latency.Response
+	switch rank {
+	case 50:
+		return s.P50, s.Count > 0
+	case 66:
+		return s.P66, s.Count > 0
+	case 75:
+		return s.P75, s.Count > 0
+	case 80:
+		return s.P80, s.Count > 0
+	case 90:
+		return s.P90, s.Count > 0
+	case 95:
+		return s.P95, s.Count > 0
+	case 98:
+		return s.P98, s.Count > 0
+	case 99:
+		return s.P99, s.Count > 0
+	case 99.9:
+		return s.P999, s.Count > 0
+	case 100:
+		return s.Max, s.Count > 0
+	}
+	return 0, false
+}
+
+// service sums up the use of one service's replicas in the trial.
+type serviceUse struct {
+	name     string
+	replicas []results.UsageTotal
+	cpu      time.Duration
+	perReq   time.Duration
+	peak     int64 // of the largest replica
+	served   int64
+	named    bool // whether answers say who served them
+}
+
+// services groups the trial's usage by service, in the order of their names.
+func (o *observed) services() []serviceUse {
+	var list []serviceUse
+	for _, u := range o.Usage {
+		i := slices.IndexFunc(list, func(s serviceUse) bool { return s.name == u.Service })
+		if i < 0 {
+			list = append(list, serviceUse{name: u.Service})
+			i = len(list) - 1
+		}
+		s := &list[i]
+		s.replicas = append(s.replicas, u)
+		s.cpu += u.CPU
+		s.perReq += u.CPUPerRequest
+		s.peak = max(s.peak, u.MemoryPeakBytes)
+		if u.Requests != nil {
+			s.named = true
+			s.served += *u.Requests
+		}
+	}
+	slices.SortFunc(list, func(a, b serviceUse) int { return cmp.Compare(a.name, b.name) })
+	return list
+}
+
+// trialOf names the trial among the cell's, for evidence.
+func trialOf(o *observed, g *cellGroup) string {
+	if g.planned == 1 {
+		return ""
+	}
+	return fmt.Sprintf("trial %d of %d: ", o.Trial.Trial, g.planned)
+}

@@ -1,0 +1,59 @@
+package analysis
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"plimsoll/internal/units"
+	"plimsoll/results"
+)
+
+// provenance lists the circumstances of a run.
+func provenance(m results.Manifest) []Fact {
+	p := m.Provenance
+	facts := []Fact{}
+	add := func(name, value string) {
+		if value != "" {
+			facts = append(facts, Fact{name, value})
+		}
+	}
+	add("run", m.ID)
+	add("plimsoll", p.Version)
+	add("command", commandLine(p.Command))
+	add("machine", p.Host)
+	add("operating system", p.OS)
+	add("kernel", p.Kernel)
+	add("CPU", p.CPU)
+	if p.CPUs > 0 {
+		add("CPUs", fmt.Sprint(p.CPUs))
+	}
+	if p.MemoryBytes > 0 {
+		add("memory", units.Bytes(p.MemoryBytes))
+	}
+	for _, environment := range slices.Sorted(maps.Keys(p.Engines)) {
+		add("engine of "+environment, p.Engines[environment])
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Images)) {
+		add("image "+name, p.Images[name])
+	}
+	add("load comes from", p.LoadPath)
+	add("transport", p.Transport)
+	add("warm-up", p.Warmup)
+	add("scenario SHA-256", p.ScenarioHash)
+	add("seed", fmt.Sprint(p.Seed))
+	return facts
+}
+
+// commandLine quotes the arguments that need it.
+func commandLine(args []string) string {
+	words := make([]string, 0, len(args))
+	for _, a := range args {
+		if a == "" || strings.ContainsAny(a, " \t\n\"'\\$&|;<>()*?#") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		words = append(words, a)
+	}
+	return strings.Join(words, " ")
+}

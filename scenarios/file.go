@@ -1,0 +1,166 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"plimsoll/internal/units"
+	"plimsoll/scenarios/yamlfile"
+)
+
+// The types in this file are the scenario file as it is written: its keys in
+// json tags, what they mean in jsonschema tags. Schema is made of them.
+
+type file struct {
+	Name         string                 `json:"name,omitempty" jsonschema:"pattern=^[A-Za-z0-9][A-Za-z0-9_.-]*$" jsonschema_description:"What the scenario is called; the file's name if left out."`
+	Environments map[string]environment `json:"environments" jsonschema_description:"The deployments to measure, by name."`
+	Scales       []map[string]int       `json:"scales,omitempty" jsonschema:"minItems=1" jsonschema_description:"Replica counts of each scale level, such as {web: 3}; {} is the topology as it is written."`
+	Requests     []request              `json:"requests,omitempty" jsonschema:"minItems=1" jsonschema_description:"The mix of requests; GET / if left out."`
+	Loads        map[string]load        `json:"loads" jsonschema_description:"How requests are sent, by name."`
+	Warmup       warmup                 `json:"warmup,omitempty" jsonschema_description:"How long a stack is loaded before measuring, or none; 5s if left out."`
+	Trials       int                    `json:"trials,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"How often each cell is measured, on a fresh stack each time; 3 if left out."`
+	Objectives   []objective            `json:"objectives,omitempty" jsonschema_description:"What must hold in each cell."`
+	Events       unsupported            `json:"events,omitzero" jsonschema:"-"`
+}
+
+type environment struct {
+	Topology string      `json:"topology,omitempty" jsonschema_description:"The Compose file to start, relative to this file. Without one the target is a deployment that runs already."`
+	Target   string      `json:"target" jsonschema:"pattern=^https?://" jsonschema_description:"The URL that load is put on. Its host may be a service of the topology."`
+	Engine   engineName  `json:"engine,omitempty" jsonschema:"enum=docker,enum=process" jsonschema_description:"What runs the topology; the command line's choice if left out."`
+	Link     unsupported `json:"link,omitzero" jsonschema:"-"`
+}
+
+type request struct {
+	Name    string            `json:"name,omitempty" jsonschema_description:"What the request is called in reports; method and path if left out."`
+	Get     string            `json:"get,omitempty" jsonschema:"pattern=^/" jsonschema_description:"The path of a GET request."`
+	Post    string            `json:"post,omitempty" jsonschema:"pattern=^/" jsonschema_description:"The path of a POST request."`
+	Put     string            `json:"put,omitempty" jsonschema:"pattern=^/" jsonschema_description:"The path of a PUT request."`
+	Patch   string            `json:"patch,omitempty" jsonschema:"pattern=^/" jsonschema_description:"The path of a PATCH request."`
+	Delete  string            `json:"delete,omitempty" jsonschema:"pattern=^/" jsonschema_description:"The path of a DELETE request."`
+	Head    string            `json:"head,omitempty" jsonschema:"pattern=^/" jsonschema_description:"The path of a HEAD request."`
+	Headers map[string]string `json:"headers,omitempty" jsonschema_description:"Headers to send, by name."`
+	Body    string            `json:"body,omitempty" jsonschema_description:"The body to send."`
+	Weight  int               `json:"weight,omitempty" jsonschema:"minimum=1" jsonschema_description:"The request's share of the mix; 1 if left out."`
+}
+
+type load struct {
+	Requests    int      `json:"requests,omitempty" jsonschema:"minimum=1" jsonschema_description:"Closed loop: how many requests to send."`
+	Concurrency int      `json:"concurrency,omitempty" jsonschema:"minimum=1" jsonschema_description:"Closed loop: how many requests are in flight."`
+	Rate        rate     `json:"rate,omitzero" jsonschema_description:"Open loop: how many requests are sent per period, whatever the server does."`
+	Duration    duration `json:"duration,omitzero" jsonschema_description:"How long requests are sent."`
+	KeepAlive   bool     `json:"keepalive,omitempty" jsonschema_description:"Use a connection for more than one request; false if left out, as in ab."`
+	Timeout     duration `json:"timeout,omitzero" jsonschema_description:"How long an answer may take; 30s if left out."`
+
+	Stages      unsupported `json:"stages,omitzero" jsonschema:"-"`
+	Arrivals    unsupported `json:"arrivals,omitzero" jsonschema:"-"`
+	Protocol    unsupported `json:"protocol,omitzero" jsonschema:"-"`
+	Target      unsupported `json:"target,omitzero" jsonschema:"-"`
+	Payload     unsupported `json:"payload,omitzero" jsonschema:"-"`
+	Expect      unsupported `json:"expect,omitzero" jsonschema:"-"`
+	Connections unsupported `json:"connections,omitzero" jsonschema:"-"`
+}
+
+// unsupported is a key that scenario files will have, but not yet.
+type unsupported struct{}
+
+var _ yamlfile.Refuser = (*unsupported)(nil)
+
+// Refuse refuses every value.
+func (*unsupported) Refuse(bool) string { return "is not supported by this version" }
+
+// engineName is "docker" or "process".
+type engineName string
+
+// Refuse refuses the forms that tell where the engine is.
+func (*engineName) Refuse(scalar bool) string {
+	if scalar {
+		return ""
+	}
+	return "choosing a context, a host or a swarm is not supported by this version; use docker or process"
+}
+
+// UnmarshalText accepts the engines there are.
+func (e *engineName) UnmarshalText(text []byte) error {
+	engines := []string{"docker", "process"}
+	switch name := string(text); name {
+	case engines[0], engines[1]:
+		*e = engineName(name)
+		return nil
+	case "swarm", "none":
+		return fmt.Errorf("the engine %s is not supported by this version; use docker or process", name)
+	default:
+		return fmt.Errorf("there is no engine %q; use docker or process%s", name, yamlfile.DidYouMean(name, engines))
+	}
+}
+
+// duration is a duration such as "10s", longer than nothing.
+type duration time.Duration
+
+// UnmarshalText reads what MarshalText writes.
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := units.ParseDuration(string(text))
+	if err == nil && parsed == 0 {
+		err = errors.New("must be longer than 0")
+	}
+	*d = duration(parsed)
+	return err
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (d duration) MarshalText() ([]byte, error) {
+	return []byte(units.Duration(time.Duration(d))), nil
+}
+
+// rate is a rate such as "200/s".
+type rate Rate
+
+// UnmarshalText reads what MarshalText writes.
+func (r *rate) UnmarshalText(text []byte) (err error) {
+	r.Count, r.Per, err = units.ParseRate(string(text))
+	return err
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (r rate) MarshalText() ([]byte, error) { return []byte(Rate(r).String()), nil }
+
+// warmup is "none" or a duration.
+type warmup string
+
+// none is the warm-up that there is not.
+const none = "none"
+
+// UnmarshalText checks the text and keeps it.
+func (w *warmup) UnmarshalText(text []byte) error {
+	*w = warmup(text)
+	if steady := strings.TrimSpace(strings.TrimPrefix(string(text), "until")); steady == "steady" {
+		return errors.New("warming up until steady is not supported by this version; give a duration such as 10s")
+	}
+	_, err := w.duration()
+	return err
+}
+
+// duration is how long to warm up; 0: not at all.
+func (w warmup) duration() (time.Duration, error) {
+	switch w {
+	case "":
+		return defaultWarmup, nil
+	case none:
+		return 0, nil
+	}
+	return units.ParseDuration(string(w))
+}
+
+// objective is a condition such as "p(99) < 1s".
+type objective Objective
+
+// UnmarshalText reads a condition.
+func (o *objective) UnmarshalText(text []byte) error {
+	parsed, err := ParseObjective(string(text))
+	*o = objective(parsed)
+	return err
+}
+
+// MarshalText gives the condition as it was written.
+func (o objective) MarshalText() ([]byte, error) { return []byte(o.Text), nil }

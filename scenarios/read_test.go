@@ -1,0 +1,343 @@
+package scenarios
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"plimsoll/scenarios/topology"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
+		t.Errorf("%s (-want +got)\n%s", file, diff)
+	}
+}
+
+// TestBroken compares everything that is said about each broken file with the
+// file beside it.
+func TestBroken(t *testing.T) {
+	files, err := filepath.Glob("testdata/broken/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no broken files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			_, err := Read(filepath.ToSlash(file))
+			var problems *Error
+			if !errors.As(err, &problems) {
+				t.Fatalf("Read: %v, want an *Error", err)
+			}
+			golden(t, strings.TrimSuffix(file, ".yaml")+".txt", err.Error()+"\n")
+		})
+	}
+}
+
+func TestNoScenario(t *testing.T) {
+	dir := t.TempDir()
+	tests := []struct{ name, want string }{
+		{"twpi", `did you mean "twip"?`},
+		{"quite-different", "(shipped: twip)"},
+		{"no/such.yaml", `there is no file "no/such.yaml"`},
+		{"nowhere.yaml", `there is no file "nowhere.yaml"`},
+		{dir, "is a folder"},
+		{"", "there is no file"},
+	}
+	for _, tt := range tests {
+		_, err := Read(tt.name)
+		var problems *Error
+		if !errors.As(err, &problems) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("Read(%q): %v, want an *Error with %q", tt.name, err, tt.want)
+		}
+	}
+}
+
+// A folder with a shipped scenario's name does not hide it.
+func TestShippedBesideFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("twip", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read("twip"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestShipped(t *testing.T) {
+	want := []ShippedScenario{{"twip", "One news application, deployed twice"}}
+	if diff := cmp.Diff(want, Shipped()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for _, shipped := range Shipped() {
+		s, err := Read(shipped.Name)
+		if err != nil {
+			t.Errorf("%s: %v", shipped.Name, err)
+			continue
+		}
+		if len(s.Warnings) > 0 {
+			t.Errorf("%s asks for what is not honoured: %q", shipped.Name, s.Warnings)
+		}
+	}
+}
+
+func TestTwip(t *testing.T) {
+	got, err := Read("twip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Scenario{
+		Name: "twip",
+		Environments: []Environment{
+			{Name: "training", Target: "http://static"},
+			{Name: "production", Target: "http://proxy"},
+		},
+		Scales: []Scale{{}, {"web": 3, "static": 2}},
+		Requests: []Request{
+			{Name: "GET /", Method: "GET", Path: "/", Weight: 9},
+			{Name: "GET /Read.action", Method: "GET", Path: "/Read.action", Weight: 1},
+		},
+		Loads: []Load{
+			{Name: "ab", Mode: Closed, Requests: 1000, Concurrency: 10, Timeout: 30 * time.Second},
+			{Name: "steady", Mode: Open, Rate: Rate{200, time.Second}, Duration: 10 * time.Second, Timeout: 30 * time.Second},
+		},
+		Warmup: 3 * time.Second, Trials: 1,
+		Objectives: []Objective{
+			{Text: "p(99) < 1s", Metric: Percentile, Rank: 99, Compare: "<", Limit: 1e9},
+			{Text: "errors < 0.1%", Metric: Errors, Compare: "<", Limit: 0.001},
+		},
+	}
+	if diff := cmp.Diff(want, got, ignoreOrigin(), cmpopts.IgnoreFields(Environment{}, "Topology")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	for environment, services := range map[string]map[string]int{
+		"training":   {"static": 1, "web": 2},
+		"production": {"proxy": 1, "static": 1, "web": 1},
+	} {
+		e, ok := got.Environment(environment)
+		if !ok {
+			t.Errorf("no environment %s", environment)
+			continue
+		}
+		if diff := cmp.Diff(services, e.Topology.Scale()); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", environment, diff)
+		}
+	}
+}
+
+// ignoreOrigin leaves out where a scenario was read from.
+func ignoreOrigin() cmp.Option {
+	return cmp.Options{
+		cmpopts.IgnoreFields(Scenario{}, "File", "Source"),
+		cmpopts.IgnoreFields(Environment{}, "TopologyFile"),
+		cmpopts.IgnoreFields(topology.Topology{}, "Dir"),
+	}
+}
+
+const rich = `
+x-defaults: &defaults {duration: 1m30s, timeout: 2s}
+environments:
+  zeta: {topology: stack/compose.yaml, target: "https://proxy:8443"}
+  alpha: {target: "http://192.0.2.7:8080/"}
+  other: {topology: stack/compose.yaml, target: http://localhost:9, engine: process}
+scales: [~, {web: 0}, {web: 2, proxy: 4}]
+requests:
+  - {post: "/a?b=c&d=<e>", headers: {X-Text: "quote \" back \\ colon: # { é", X-Number: 007, X-Flag: true}, body: "line 1\n  line 2\ttab\n", weight: 3}
+  - {name: "odd 'name' - yes", delete: /x}
+  - {put: /, body: "no"}
+  - {patch: /, body: 1e3}
+  - {head: /}
+  - get: /block
+    body: |
+      {"json": [1, 2]}
+      # no comment
+loads:
+  zz: {<<: *defaults, rate: 3000/m}
+  odd: {<<: *defaults, rate: 50/10s, keepalive: true}
+  hourly: {rate: 7/h, duration: 1h}
+  plain: {rate: 50, duration: 1s}
+  aa: {concurrency: 3, duration: 500ms}
+warmup: none
+objectives: [p99.9 <= 250ms, mean>5us, "max < 2m", errors <= 0, throughput >= 30/m]
+`
+
+func readRich(t *testing.T, dir string) *Scenario {
+	t.Helper()
+	write(t, dir, "rich.yaml", rich)
+	write(t, dir, "stack/compose.yaml", "services: {proxy: {image: 'x:${TAG:-1}', restart: always, command: ['a$$b'], volumes: ['./html:/html']}, web: {image: y, env_file: web.env}}\n")
+	write(t, dir, "stack/web.env", "KEY=value with spaces\n")
+	s, err := Read(filepath.Join(dir, "rich.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRich(t *testing.T) {
+	got := readRich(t, t.TempDir())
+	second, minute := time.Second, time.Minute
+	want := &Scenario{
+		Name: "rich",
+		Environments: []Environment{
+			{Name: "zeta", Target: "https://proxy:8443"},
+			{Name: "alpha", Target: "http://192.0.2.7:8080/"},
+			{Name: "other", Target: "http://localhost:9", Engine: "process"},
+		},
+		Scales: []Scale{{}, {"web": 0}, {"web": 2, "proxy": 4}},
+		Requests: []Request{
+			{
+				Name: "POST /a?b=c&d=<e>", Method: "POST", Path: "/a?b=c&d=<e>", Weight: 3, Body: "line 1\n  line 2\ttab\n",
+				Headers: map[string]string{"X-Text": `quote " back \ colon: # { é`, "X-Number": "007", "X-Flag": "true"},
+			},
+			{Name: "odd 'name' - yes", Method: "DELETE", Path: "/x", Weight: 1},
+			{Name: "PUT /", Method: "PUT", Path: "/", Body: "no", Weight: 1},
+			{Name: "PATCH /", Method: "PATCH", Path: "/", Body: "1e3", Weight: 1},
+			{Name: "HEAD /", Method: "HEAD", Path: "/", Weight: 1},
+			{Name: "GET /block", Method: "GET", Path: "/block", Body: "{\"json\": [1, 2]}\n# no comment\n", Weight: 1},
+		},
+		Loads: []Load{
+			{Name: "zz", Mode: Open, Rate: Rate{3000, minute}, Duration: 90 * second, Timeout: 2 * second},
+			{Name: "odd", Mode: Open, Rate: Rate{50, 10 * second}, Duration: 90 * second, Timeout: 2 * second, KeepAlive: true},
+			{Name: "hourly", Mode: Open, Rate: Rate{7, time.Hour}, Duration: time.Hour, Timeout: 30 * second},
+			{Name: "plain", Mode: Open, Rate: Rate{50, second}, Duration: second, Timeout: 30 * second},
+			{Name: "aa", Mode: Closed, Concurrency: 3, Duration: 500 * time.Millisecond, Timeout: 30 * second},
+		},
+		Trials: 3,
+		Objectives: []Objective{
+			{Text: "p99.9 <= 250ms", Metric: Percentile, Rank: 99.9, Compare: "<=", Limit: 250e6},
+			{Text: "mean>5us", Metric: Mean, Compare: ">", Limit: 5000},
+			{Text: "max < 2m", Metric: Max, Compare: "<", Limit: 120e9},
+			{Text: "errors <= 0", Metric: Errors, Compare: "<="},
+			{Text: "throughput >= 30/m", Metric: Throughput, Compare: ">=", Limit: 0.5},
+		},
+	}
+	opts := cmp.Options{ignoreOrigin(), cmpopts.IgnoreFields(Environment{}, "Topology"), cmpopts.IgnoreFields(Scenario{}, "Warnings")}
+	if diff := cmp.Diff(want, got, opts); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if len(got.Warnings) != 1 || !strings.HasSuffix(got.Warnings[0], "stack/compose.yaml: services.proxy.restart is not honoured") {
+		t.Errorf("warnings %q, want one, of restart", got.Warnings)
+	}
+}
+
+// TestResolved stores scenarios as a run does and reads them again.
+func TestResolved(t *testing.T) {
+	twip, err := Read("twip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TAG", "7")
+	for _, want := range []*Scenario{twip, readRich(t, t.TempDir())} {
+		t.Run(want.Name, func(t *testing.T) {
+			t.Setenv("TAG", "8") // what was resolved stays
+			text, files, err := want.Resolved()
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := t.TempDir()
+			write(t, dir, "scenario.yaml", string(text))
+			for name, content := range files {
+				write(t, dir, name, string(content))
+			}
+			got, err := Read(filepath.Join(dir, "scenario.yaml"))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			if diff := cmp.Diff(want, got, ignoreOrigin(), cmpopts.IgnoreFields(Scenario{}, "Warnings")); diff != "" {
+				t.Errorf("(-stored +read)\n%s", diff)
+			}
+			again, _, err := got.Resolved()
+			if err != nil || !bytes.Equal(text, again) {
+				t.Errorf("resolved once more: %v\n%s", err, cmp.Diff(string(text), string(again)))
+			}
+		})
+	}
+}
+
+// FuzzParse sees to it that no text makes the reader panic, that what is wrong
+// has a place in its file, and that what is right can be stored.
+func FuzzParse(f *testing.F) {
+	seeds, err := filepath.Glob("testdata/broken/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(seeds, "twip.yaml") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add(rich)
+	stack := topology.Source{File: "compose.yaml", Text: []byte("services: {proxy: {image: x}, web: {image: y}}")}
+	open := func(name string) (topology.Source, error) {
+		if strings.Contains(name, "nowhere") {
+			return topology.Source{}, fmt.Errorf("open %s: %w", name, fs.ErrNotExist)
+		}
+		return stack, nil
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := parse("fuzz.yaml", []byte(text), open)
+		if err != nil {
+			checkProblems(t, text, err)
+			return
+		}
+		stored, _, err := s.Resolved()
+		if err != nil {
+			t.Fatalf("Resolved: %v", err)
+		}
+		again, err := parse("again.yaml", stored, open)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, stored)
+		}
+		if diff := cmp.Diff(s, again, ignoreOrigin(), cmpopts.IgnoreFields(Scenario{}, "Warnings"), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("(-stored +read)\n%s", diff)
+		}
+	})
+}
+
+func checkProblems(t *testing.T, text string, err error) {
+	t.Helper()
+	var all *Error
+	if !errors.As(err, &all) || len(all.Problems) == 0 {
+		t.Fatalf("%v (%T) is no *Error with problems", err, err)
+	}
+	lines := strings.Count(text, "\n") + 1
+	for _, p := range all.Problems {
+		if p.Line < 1 || p.Line > lines || p.Column < 1 {
+			t.Errorf("a problem has the place %d:%d in a file of %d lines: %v", p.Line, p.Column, lines, p)
+		}
+	}
+}

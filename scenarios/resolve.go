@@ -1,0 +1,103 @@
+package scenarios
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"plimsoll/internal/units"
+)
+
+// Resolved renders the scenario with every default filled in and nothing taken
+// from elsewhere: a scenario file, and by name the topologies that it refers
+// to and that have to be stored beside it. Loaded again, it is the same
+// scenario.
+func (s *Scenario) Resolved() (scenario []byte, files map[string][]byte, err error) {
+	files = map[string][]byte{}
+	r := &renderer{}
+	r.item("name: ", s.Name)
+	r.text("environments:\n")
+	for _, e := range s.Environments {
+		out := environment{Target: e.Target, Engine: engineName(e.Engine)}
+		if e.Topology != nil {
+			out.Topology = "topologies/" + e.Name + ".yaml"
+			files[out.Topology] = e.Topology.Compose
+		}
+		r.entry(e.Name, out)
+	}
+	r.text("scales:\n")
+	for _, scale := range s.Scales {
+		r.item("  - ", scale)
+	}
+	r.text("requests:\n")
+	for _, q := range s.Requests {
+		r.item("  - ", q.written())
+	}
+	r.text("loads:\n")
+	for _, l := range s.Loads {
+		r.entry(l.Name, load{
+			Requests: l.Requests, Concurrency: l.Concurrency, Rate: rate(l.Rate), Duration: duration(l.Duration),
+			KeepAlive: l.KeepAlive, Timeout: duration(l.Timeout),
+		})
+	}
+	r.text("warmup: " + warmupText(s.Warmup) + "\n")
+	r.item("trials: ", s.Trials)
+	if len(s.Objectives) > 0 {
+		r.text("objectives:\n")
+	}
+	for _, o := range s.Objectives {
+		r.item("  - ", objective(o))
+	}
+	return r.out.Bytes(), files, r.err
+}
+
+func warmupText(d time.Duration) string {
+	if d == 0 {
+		return none
+	}
+	return units.Duration(d)
+}
+
+// written is the request as a file has it.
+func (q Request) written() request {
+	out := request{Name: q.Name, Headers: q.Headers, Body: q.Body, Weight: q.Weight}
+	switch q.Method {
+	case "GET":
+		out.Get = q.Path
+	case "POST":
+		out.Post = q.Path
+	case "PUT":
+		out.Put = q.Path
+	case "PATCH":
+		out.Patch = q.Path
+	case "DELETE":
+		out.Delete = q.Path
+	case "HEAD":
+		out.Head = q.Path
+	}
+	return out
+}
+
+// renderer writes the outline of a file as YAML and each thing in it as JSON,
+// which is YAML too and needs no thought about quoting.
+type renderer struct {
+	out bytes.Buffer
+	err error
+}
+
+func (r *renderer) text(text string) { r.out.WriteString(text) }
+
+func (r *renderer) entry(name string, v any) {
+	r.item(fmt.Sprintf("  %q: ", name), v)
+}
+
+// item writes one value and ends the line.
+func (r *renderer) item(lead string, v any) {
+	r.out.WriteString(lead)
+	encoder := json.NewEncoder(&r.out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil && r.err == nil {
+		r.err = fmt.Errorf("write the scenario: %w", err)
+	}
+}
