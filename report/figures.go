@@ -88,7 +88,7 @@ func (p *plotter) add(to *[]plotFigure, f plotFigure, svg []byte, err error) err
 func (p *plotter) byPercentile() error {
 	var lines []plot.Line
 	for _, c := range p.cells {
-		line := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: slices.Index(p.doc.Scales, c.Scale)}
+		line := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: max(0, slices.Index(p.doc.Scales, c.Scale))}
 		for _, pt := range c.Curve {
 			line.Points = append(line.Points, plot.Point{X: pt.Percentile, Y: float64(pt.Latency)})
 		}

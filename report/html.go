@@ -216,7 +216,7 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 			s.Bars = append(s.Bars, bar{
 				Environment: environment, Text: c.Metric.Text(side.Value.Median),
 				Length: percent(side.Value.Median), From: percent(side.Value.Min),
-				Wide: percent(side.Value.Max - side.Value.Min), HasRange: side.Trials > 1,
+				Wide: percent(side.Value.Max - side.Value.Min), HasRange: percent(side.Value.Max-side.Value.Min) >= 1,
 			})
 		}
 	}

@@ -161,7 +161,9 @@ type objectiveTable struct {
 }
 
 type objectiveRow struct {
-	Cell       *analysis.Cell
+	Cell *analysis.Cell
+	// First is true for the first row of its load and scale.
+	First      bool
 	Judgements []judgement
 }
 
@@ -173,9 +175,10 @@ func objectives(doc *analysis.Document) objectiveTable {
 		}
 	}
 	for i := range doc.Cells {
-		row := objectiveRow{Cell: &doc.Cells[i]}
+		c := &doc.Cells[i]
+		row := objectiveRow{Cell: c, First: i == 0 || doc.Cells[i-1].Load != c.Load || doc.Cells[i-1].Scale != c.Scale}
 		for _, text := range t.Objectives {
-			row.Judgements = append(row.Judgements, t.judgement(doc, text, doc.Cells[i].Name))
+			row.Judgements = append(row.Judgements, t.judgement(doc, text, c.Name))
 		}
 		t.Rows = append(t.Rows, row)
 	}

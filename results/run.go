@@ -23,6 +23,10 @@ type Manifest struct {
 	// Failures say which trials are missing and why.
 	Failures []Failure `json:"failures,omitempty"`
 	Plan     plan.Plan `json:"plan"`
+	// Environments and LoadNames are in the order of the scenario; the plan
+	// has one of its own.
+	Environments []string `json:"environments,omitempty"`
+	LoadNames    []string `json:"load_names,omitempty"`
 	// Objectives are the scenario's, as written.
 	Objectives []string               `json:"objectives,omitempty"`
 	Loads      map[string]LoadSummary `json:"loads"`

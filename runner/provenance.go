@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"plimsoll/internal/proc"
@@ -37,10 +38,11 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 			return p, &StartError{Environment: name, Err: err}
 		}
 		p.Engines[name] = describe(info)
-		if path := loadPath(info); !strings.Contains(strings.Join(paths, "; "), path) {
-			paths = append(paths, path)
+		if !slices.Contains(paths, info.LoadPath) {
+			paths = append(paths, info.LoadPath)
 		}
 	}
+	slices.Sort(paths)
 	p.LoadPath = strings.Join(paths, "; ")
 	return p, nil
 }
@@ -54,13 +56,6 @@ func describe(info engine.Info) string {
 		text += " at " + info.Endpoint
 	}
 	return text
-}
-
-func loadPath(info engine.Info) string {
-	if info.Kind == "docker" {
-		return "worker container on the stack's own network, replicas addressed directly"
-	}
-	return "worker process on this host, loopback"
 }
 
 // loadSummaries says of each load what it is.
@@ -86,4 +81,25 @@ func loadSummaries(s *scenarios.Scenario) map[string]results.LoadSummary {
 		summaries[l.Name] = sum
 	}
 	return summaries
+}
+
+// warnings collects what is asked for and not honoured, by the scenario, by the
+// topologies and by the engines.
+func (r *run) warnings() []string {
+	all := slices.Clone(r.Scenario.Warnings)
+	for name, eng := range r.engines {
+		env, _ := r.Scenario.Environment(name)
+		if env.Topology == nil {
+			continue
+		}
+		texts := env.Topology.Warnings
+		if warner, ok := eng.(engine.Warner); ok {
+			texts = append(slices.Clone(texts), warner.Warnings(env.Topology)...)
+		}
+		for _, text := range texts {
+			all = append(all, name+": "+text)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -189,6 +189,12 @@ func (r *run) openRecord(ctx context.Context) error {
 		Provenance: provenance,
 		Warnings:   r.warnings(),
 	}
+	for _, e := range r.Scenario.Environments {
+		r.manifest.Environments = append(r.manifest.Environments, e.Name)
+	}
+	for _, l := range r.Scenario.Loads {
+		r.manifest.LoadNames = append(r.manifest.LoadNames, l.Name)
+	}
 	for _, o := range r.Scenario.Objectives {
 		r.manifest.Objectives = append(r.manifest.Objectives, o.Text)
 	}

@@ -96,10 +96,14 @@ func awaitAnswer(ctx context.Context, url, host string, within time.Duration) er
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	last := errors.New("not asked yet")
 	for begin := time.Now(); ; {
 		answer := ask(ctx, client, url, host)
 		if answer == nil {
 			return nil
+		}
+		if ctx.Err() == nil { // else it is our own deadline that speaks
+			last = answer
 		}
 		select {
 		case <-time.After(pause):
@@ -107,7 +111,7 @@ func awaitAnswer(ctx context.Context, url, host string, within time.Duration) er
 			if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				return ctx.Err()
 			}
-			return fmt.Errorf("no good answer from %s within %v: %w", url, time.Since(begin).Round(100*time.Millisecond), answer)
+			return fmt.Errorf("no good answer from %s within %v: %w", url, time.Since(begin).Round(100*time.Millisecond), last)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"time"
 
 	"plimsoll/results"
@@ -290,18 +289,4 @@ func (t *trial) takeDown(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// warnings collects what is accepted but not honoured.
-func (r *run) warnings() []string {
-	all := slices.Clone(r.Scenario.Warnings)
-	for name := range r.engines {
-		if env, _ := r.Scenario.Environment(name); env.Topology != nil {
-			for _, w := range env.Topology.Warnings {
-				all = append(all, name+": "+w)
-			}
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

@@ -31,11 +31,12 @@ func engineFlag() cli.Flag {
 type engines struct {
 	choice   string // the command line's; empty: the scenario's, else docker
 	messages io.Writer
+	keep     bool // stacks should outlive the program
 	open     map[string]engine.Engine
 }
 
-func newEngines(choice string, messages io.Writer) *engines {
-	return &engines{choice: choice, messages: messages, open: map[string]engine.Engine{}}
+func newEngines(choice string, keep bool, messages io.Writer) *engines {
+	return &engines{choice: choice, keep: keep, messages: messages, open: map[string]engine.Engine{}}
 }
 
 // forEnvironment returns the engine for an environment. A target that runs
@@ -44,7 +45,7 @@ func (e *engines) forEnvironment(ctx context.Context, env scenarios.Environment)
 	kind := e.choice
 	switch {
 	case env.Topology == nil:
-		kind = "process"
+		kind = "worker"
 	case kind == "" && env.Engine != "":
 		kind = env.Engine
 	case kind == "":
@@ -63,8 +64,10 @@ func (e *engines) forEnvironment(ctx context.Context, env scenarios.Environment)
 
 func (e *engines) start(ctx context.Context, kind string) (engine.Engine, error) {
 	switch kind {
-	case "process":
+	case "worker":
 		return process.New(process.Options{})
+	case "process":
+		return e.startProcess()
 	case "docker":
 		return docker.New(ctx, docker.Options{})
 	}
@@ -75,7 +78,14 @@ func (e *engines) start(ctx context.Context, kind string) (engine.Engine, error)
 		return eng, nil
 	case errors.Is(err, engine.ErrUnreachable):
 		fmt.Fprintf(e.messages, "engine: process, because Docker does not answer (%v)\n", err)
-		return process.New(process.Options{})
+		return e.startProcess()
 	}
 	return nil, err
+}
+
+func (e *engines) startProcess() (engine.Engine, error) {
+	if e.keep {
+		return nil, usageErrorf("--keep: processes end with the program that started them; keep a stack with --engine docker")
+	}
+	return process.New(process.Options{})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 
 	"plimsoll/results"
 	"plimsoll/runner/engine/docker"
+	"plimsoll/runner/engine/process"
 	"plimsoll/scenarios"
 )
 
@@ -131,21 +133,27 @@ func newCleanCommand(std streams) *cli.Command {
 		},
 		OnUsageError: onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			eng, err := docker.New(ctx, docker.Options{})
-			if err != nil {
-				return err
-			}
-			defer eng.Close()
-			removed, err := eng.Sweep(ctx, docker.Filter{Run: cmd.Args().First(), Images: cmd.Bool("images")})
+			removed, err := process.Sweep()
+			fromDocker, dockerErr := sweepDocker(ctx, docker.Filter{Run: cmd.Args().First(), Images: cmd.Bool("images")})
+			removed = append(removed, fromDocker...)
 			for _, what := range removed {
 				fmt.Fprintln(std.out, "removed", what)
 			}
-			if err == nil && len(removed) == 0 {
-				fmt.Fprintln(std.out, "nothing is left behind")
+			if err = errors.Join(err, dockerErr); err == nil && len(removed) == 0 {
+				fmt.Fprintln(std.out, "nothing was left behind")
 			}
 			return err
 		},
 	}
+}
+
+func sweepDocker(ctx context.Context, filter docker.Filter) ([]string, error) {
+	eng, err := docker.New(ctx, docker.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer eng.Close()
+	return eng.Sweep(ctx, filter)
 }
 
 func newVersionCommand(std streams) *cli.Command {

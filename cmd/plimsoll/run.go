@@ -41,7 +41,8 @@ The report's path is the last line on stdout.`,
 			&cli.DurationFlag{Name: "ready-within", Value: time.Minute, Usage: "how long a replica may take to become ready"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		},
-		OnUsageError: onUsageError,
+		DisableSliceFlagSeparator: true, // a scale has commas of its own
+		OnUsageError:              onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			job, err := prepare(cmd)
 			if err != nil {
@@ -89,7 +90,7 @@ func prepare(cmd *cli.Command) (runner.Options, error) {
 		Trials: cmd.Int("trials"), Seed: seed,
 	})
 	if err != nil {
-		return opt, usageErrorf("%v", err)
+		return opt, err
 	}
 	return opt, nil
 }
@@ -140,7 +141,7 @@ func parseScales(texts []string) ([]scenarios.Scale, error) {
 // execute runs the plan, writes the report of whatever was finished, and
 // returns what decides the exit code.
 func execute(ctx context.Context, std streams, cmd *cli.Command, opt runner.Options) error {
-	engines := newEngines(cmd.String("engine"), std.err)
+	engines := newEngines(cmd.String("engine"), opt.Keep, std.err)
 	opt.Engine = engines.forEnvironment
 	progress := newProgress(std.err, *opt.Plan, cmd.Bool("quiet"))
 	opt.Progress = progress
@@ -163,9 +164,9 @@ func execute(ctx context.Context, std streams, cmd *cli.Command, opt runner.Opti
 	case runErr != nil:
 		return runErr
 	case outcome.NotStarted:
-		return &codedError{exitNotStarted, failureText(outcome, len(opt.Plan.Trials))}
+		return &codedError{exitNotStarted, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}
 	case outcome.WorkerLost:
-		return &codedError{exitInvalid, failureText(outcome, len(opt.Plan.Trials))}
+		return &codedError{exitInvalid, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}
 	}
 	if code := verdictCode(doc.Verdict()); code != exitOK {
 		return &silentError{code}
@@ -173,8 +174,14 @@ func execute(ctx context.Context, std streams, cmd *cli.Command, opt runner.Opti
 	return nil
 }
 
-func failureText(o runner.Outcome, planned int) string {
-	return fmt.Sprintf("%d of %d trials are missing: %s", len(o.Failures), planned, o.Failures[0].Reason)
+// failureText says what is missing; the reason only when the progress has not
+// told it already.
+func failureText(o runner.Outcome, p *plan.Plan, quiet bool) string {
+	missing := fmt.Sprintf("%d of %d trials are missing", len(o.Failures), len(p.Trials))
+	if quiet {
+		return missing + ": " + o.Failures[0].Reason
+	}
+	return missing + ", as said above"
 }
 
 // findRun finds a run by its folder, by its ID below out, or as "latest".

@@ -37,6 +37,7 @@ var layers = map[string]int{
 	"scenarios/plan":     1,
 	"scenarios":          1,
 	"scenarios/topology": 1,
+	"scenarios/yamlfile": 1,
 
 	"fixtures":         0,
 	"internal/arch":    0,
@@ -53,6 +54,9 @@ var within = []string{
 	"report -> report/plot",
 	"scenarios/plan -> scenarios",
 	"scenarios -> scenarios/topology",
+	"scenarios/plan -> scenarios/yamlfile",
+	"scenarios -> scenarios/yamlfile",
+	"scenarios/topology -> scenarios/yamlfile",
 	"runner/load -> results",
 	"fixtures -> internal/precise",
 }
@@ -63,7 +67,7 @@ var only = map[string][]string{
 	"gonum.org/v1/plot":             {"report/plot"},
 	"github.com/docker/docker":      {"runner/engine/docker", "internal/testenv"},
 	"github.com/compose-spec":       {"scenarios/topology"},
-	"github.com/goccy/go-yaml":      {"scenarios", "scenarios/topology"},
+	"github.com/goccy/go-yaml":      {"scenarios/yamlfile"},
 	"github.com/tsenart/vegeta":     {"runner/load"},
 	"github.com/HdrHistogram":       {"internal/latency"},
 	"github.com/jedib0t/go-pretty":  {"report", "scenarios/plan", "cmd/plimsoll"},

@@ -134,28 +134,43 @@ func (groups cellGroups) of(t results.Trial) *cellGroup {
 	return nil
 }
 
-// axes lists the environments, scales and loads of the plan. The scale as
-// written comes first, larger ones later.
+// axes lists the environments, scales and loads that the plan has: environments
+// and loads in the order of the scenario, so that a colour does not depend on
+// the order of execution; the scale as written first, larger ones later.
 func axes(m results.Manifest, groups cellGroups) (environments, scales []string, loads []LoadInfo) {
+	var loadNames []string
+	for _, g := range groups {
+		environments = append(environments, g.environment)
+		loadNames = append(loadNames, g.load)
+	}
+	for _, name := range inOrder(loadNames, m.LoadNames) {
+		l := m.Loads[name]
+		loads = append(loads, LoadInfo{Name: name, Mode: l.Mode, Text: l.Text, Caution: caution(l)})
+	}
 	bySize := slices.Clone(groups)
 	slices.SortStableFunc(bySize, func(a, b *cellGroup) int {
 		return cmp.Or(cmp.Compare(a.size, b.size), strings.Compare(a.scale, b.scale))
 	})
 	for _, g := range bySize {
-		if !slices.Contains(scales, g.scale) {
-			scales = append(scales, g.scale)
-		}
+		scales = append(scales, g.scale)
 	}
-	for _, g := range groups {
-		if !slices.Contains(environments, g.environment) {
-			environments = append(environments, g.environment)
+	return inOrder(environments, m.Environments), distinct(scales), loads
+}
+
+// inOrder returns the distinct names in a given order; those that it lacks come
+// last, by name.
+func inOrder(names, order []string) []string {
+	once := distinct(names)
+	place := func(name string) int {
+		if i := slices.Index(order, name); i >= 0 {
+			return i
 		}
-		if !slices.ContainsFunc(loads, func(l LoadInfo) bool { return l.Name == g.load }) {
-			l := m.Loads[g.load]
-			loads = append(loads, LoadInfo{Name: g.load, Mode: l.Mode, Text: l.Text, Caution: caution(l)})
-		}
+		return len(order)
 	}
-	return environments, scales, loads
+	slices.SortFunc(once, func(a, b string) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), strings.Compare(a, b))
+	})
+	return once
 }
 
 // caution is what every latency under a load has to be read with.

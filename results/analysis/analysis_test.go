@@ -6,7 +6,10 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -56,9 +59,92 @@ func TestSummarizeGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
 				t.Errorf("document differs (-want +got); -update rewrites it:\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestSummarizeWithoutAPlan(t *testing.T) {
+	if doc, err := analysis.Summarize(&results.Run{}); err == nil {
+		t.Errorf("a run without a plan gave %+v", doc)
+	}
+}
+
+// A run that was killed at once still has a report that says so.
+func TestSummarizeWithoutTrials(t *testing.T) {
+	run := storeTwip(t, 1)
+	run.Trials = nil
+	run.Manifest.Ended, run.Manifest.Outcome = time.Time{}, ""
+	doc := summarize(t, run)
+	if len(doc.Cells) != 8 || doc.Finished != 0 || doc.Took != 0 {
+		t.Errorf("%d cells, %d finished, took %v; want 8, 0 and 0", len(doc.Cells), doc.Finished, doc.Took)
+	}
+	if doc.Verdict() != analysis.Inconclusive || len(doc.Comparisons) != 0 {
+		t.Errorf("verdict %q with %d comparisons", doc.Verdict(), len(doc.Comparisons))
+	}
+}
+
+// A log that is cut, or gone, costs its trial what only the log tells, and
+// nothing else.
+func TestSummarizeWithBrokenLogs(t *testing.T) {
+	run := storeTwip(t, 1)
+	want := summarize(t, run)
+	cut, gone := filepath.Join(run.Trials[0].Dir, "log.ndjson"), filepath.Join(run.Trials[1].Dir, "log.ndjson")
+	text, err := os.ReadFile(cut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(cut, text[:len(text)-20], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	got := summarize(t, run)
+	if len(got.Warnings) != 2 {
+		t.Errorf("warnings %q, want one for each broken log", got.Warnings)
+	}
+	for i := range want.Cells {
+		if diff := cmp.Diff(want.Cells[i].P99, got.Cells[i].P99); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", want.Cells[i].Name, diff)
+		}
+	}
+}
+
+// An invalid trial enters no figure, no comparison and no objective.
+func TestInvalidTrialsDecideNothing(t *testing.T) {
+	run := storeTwip(t, 2)
+	for i := range run.Trials {
+		if run.Trials[i].Trial.Trial == 2 {
+			run.Trials[i].Trial.Validity.Verdict = results.Invalid
+		}
+	}
+	with := summarize(t, run)
+	only := storeTwip(t, 1)
+	without := summarize(t, only)
+	for i, c := range with.Cells {
+		if want := without.Cells[i]; c.Throughput != want.Throughput || c.P99 != want.P99 || c.Requests != want.Requests {
+			t.Errorf("%s: %v and %v, want %v and %v as without the invalid trial", c.Name, c.Throughput, c.P99, want.Throughput, want.P99)
+		}
+	}
+	if diff := cmp.Diff(without.Comparisons, with.Comparisons); diff != "" {
+		t.Errorf("comparisons (-without +with):\n%s", diff)
+	}
+	if diff := cmp.Diff(without.Objectives, with.Objectives); diff != "" {
+		t.Errorf("objectives (-without +with):\n%s", diff)
+	}
+}
+
+// Colours hang on the order of the environments, so that must not hang on the
+// order of execution.
+func TestOrderIsTheScenarios(t *testing.T) {
+	run := storeTwip(t, 1)
+	want := encode(t, summarize(t, run))
+	slices.Reverse(run.Manifest.Plan.Trials)
+	slices.Reverse(run.Trials)
+	if got := encode(t, summarize(t, run)); !bytes.Equal(want, got) {
+		t.Error("another order of execution gave another document")
 	}
 }

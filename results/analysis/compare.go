@@ -138,6 +138,7 @@ func overlap(a, b Range) bool { return a.Min <= b.Max && b.Min <= a.Max }
 // trials there are.
 func doubts(m Metric, cells []*Cell) []string {
 	list := []string{}
+	var suspects []string
 	for _, c := range cells {
 		switch {
 		case c.ErrorRate > tolerated && m != cost:
@@ -148,8 +149,11 @@ func doubts(m Metric, cells []*Cell) []string {
 		case m == tail && c.Tail < fewInTail:
 			list = append(list, fmt.Sprintf("the p99 of %s rests on %s", c.Environment, plural(int(c.Tail), "request")))
 		case c.suspect():
-			list = append(list, c.Environment+" has suspect trials")
+			suspects = append(suspects, c.Environment)
 		}
+	}
+	if len(suspects) > 0 {
+		list = append(list, "suspect trials of "+enumerate(suspects))
 	}
 	return list
 }

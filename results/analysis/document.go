@@ -26,10 +26,10 @@ type Document struct {
 	Outcome  string `json:"outcome"`
 	Finished int    `json:"finished"` // trials
 	Planned  int    `json:"planned"`
-	// Environments are in the order of first appearance in the plan; their
-	// place in this list is their colour throughout.
+	// Environments are in the order of the scenario; their place in this list
+	// is their colour throughout.
 	Environments []string `json:"environments"`
-	// Scales are in the order of their size, Loads in that of the plan.
+	// Scales are in the order of their size, Loads in that of the scenario.
 	Scales []string   `json:"scales"`
 	Loads  []LoadInfo `json:"loads"`
 	// Headlines answer the reader's first questions, most important first.
@@ -119,7 +119,7 @@ type Comparison struct {
 	Sides []Side `json:"sides"`
 	// Ratio is ≥ 1 and says how far the first and the last side are apart; 0
 	// where the better value is 0.
-	Ratio float64 `json:"ratio"`
+	Ratio    float64  `json:"ratio"`
 	Standing Standing `json:"standing"`
 	// Why says in words what the standing rests on.
 	Why string `json:"why"`

@@ -219,7 +219,7 @@ func storeTwip(t testing.TB, trials int) *results.Run {
 	m := results.Manifest{
 		ID: "twip-20260601-093000", Scenario: "twip", Started: began, Ended: began.Add(7*time.Minute + 12*time.Second),
 		Outcome: "complete", Objectives: []string{"p(99) < 1s", "p(99.9) < 2s", "errors < 0.1%"},
-		Plan: plan.Plan{Scenario: "twip", Seed: 7},
+		Plan: plan.Plan{Scenario: "twip", Seed: 7}, Environments: []string{"training", "production"}, LoadNames: []string{"ab", "steady"},
 		Loads: map[string]results.LoadSummary{
 			"ab":     {Mode: "closed", Text: "closed loop, 1000 requests, 10 at a time, a new connection each", Requests: 1000, Concurrency: 10},
 			"steady": {Mode: "open", Text: "open loop, 200/s for 10s, a new connection each", Rate: 200, Duration: 10 * time.Second},
@@ -233,8 +233,8 @@ func storeTwip(t testing.TB, trials int) *results.Run {
 	}
 	for rep := range trials {
 		for _, scale := range scales {
-			for _, load := range []string{"ab", "steady"} {
-				for _, environment := range []string{"training", "production"} {
+			for _, load := range []string{"steady", "ab"} {
+				for _, environment := range []string{"production", "training"} {
 					m.Plan.Trials = append(m.Plan.Trials, plan.Trial{
 						Index: len(m.Plan.Trials) + 1, Environment: environment, Scale: scale, Load: load, Repetition: rep + 1,
 					})
@@ -245,7 +245,7 @@ func storeTwip(t testing.TB, trials int) *results.Run {
 	missing := m.Plan.Trials[len(m.Plan.Trials)-1]
 	if trials > 1 {
 		m.Outcome = "failed"
-		m.Failures = []results.Failure{{Index: missing.Index, Environment: missing.Environment, Reason: "environment production did not start: web-3 was not ready within 1m0s"}}
+		m.Failures = []results.Failure{{Index: missing.Index, Environment: missing.Environment, Reason: "environment " + missing.Environment + " did not start: web-3 was not ready within 1m0s"}}
 	}
 	w, err := results.Create(t.TempDir(), m)
 	if err != nil {

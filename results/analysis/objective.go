@@ -14,7 +14,7 @@ import (
 func judge(objectives []string, groups cellGroups, cells []Cell) []ObjectiveResult {
 	list := []ObjectiveResult{}
 	for _, text := range objectives {
-		objective, err := parseObjective(text)
+		objective, err := scenarios.ParseObjective(text)
 		if err != nil {
 			list = append(list, ObjectiveResult{Objective: text, Verdict: Inconclusive, Why: err.Error()})
 			continue

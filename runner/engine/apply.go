@@ -226,7 +226,7 @@ func (a *applier) await(ctx context.Context, op Op, check func(context.Context, 
 	var (
 		replica  Replica
 		observed time.Time
-		last     = "never probed"
+		last     = "no probe was answered"
 	)
 	poll := func() (bool, error) {
 		if !a.acquire(ctx) {
@@ -298,13 +298,14 @@ func probe(ctx context.Context, eng Engine, s topology.Service, r Replica) (ok b
 		if timeout == 0 {
 			timeout = 5 * time.Second
 		}
-		begin := time.Now()
-		ctx, cancel := context.WithTimeout(ctx, timeout)
+		inner, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		code, output, err := execer.Exec(ctx, r, check.Test)
+		code, output, err := execer.Exec(inner, r, check.Test)
 		switch {
+		case err != nil && ctx.Err() != nil:
+			return false, "", nil // cut off, it says nothing
 		case errors.Is(err, context.DeadlineExceeded):
-			return false, fmt.Sprintf("its healthcheck did not answer within %v", time.Since(begin).Round(time.Millisecond)), nil
+			return false, fmt.Sprintf("its healthcheck did not answer within %v", timeout), nil
 		case err != nil:
 			return false, "its healthcheck could not be run: " + err.Error(), nil
 		case code != 0:

@@ -218,7 +218,7 @@ func TestDiff(t *testing.T) {
 }
 
 func TestDiffReachesWhatIsWanted(t *testing.T) {
-	for seed := range uint64(3000) {
+	for seed := range uint64(1000) {
 		if checkDiff(t, seed); t.Failed() {
 			t.Fatalf("with seed %d", seed)
 		}

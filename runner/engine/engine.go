@@ -51,6 +51,9 @@ type Info struct {
 	Endpoint string            `json:"endpoint,omitempty"`
 	Version  string            `json:"version,omitempty"`
 	Details  map[string]string `json:"details,omitempty"` // kernel, cgroup version, CPUs, …
+	// LoadPath says from where, and by which way, the workers that the engine
+	// launches reach its replicas.
+	LoadPath string `json:"load_path,omitempty"`
 }
 
 // State is what exists of a stack.

@@ -167,8 +167,8 @@ func TestPlanIsCarriedOut(t *testing.T) {
 	if warm.sum.Sent != 20 || hits.Load() != 120 || final.Due != 100 || final.Phase != results.Measure || final.Sample.Length != 4 {
 		t.Errorf("warm-up %+v, server %d, final %+v", warm.sum, hits.Load(), final)
 	}
-	if off := final.Began.Sub(begun).Abs(); off > 10*time.Millisecond {
-		t.Errorf("the load began %v off the instant it was told", off)
+	if late := final.Began.Sub(begun); late < -time.Millisecond || late > 5*time.Second {
+		t.Errorf("the load began %v after the instant it was told", late)
 	}
 	usage := append(warm.usage, measured.usage...)
 	for i, u := range usage {
@@ -331,11 +331,14 @@ func speak(t *testing.T, first string, then ...string) (stdout string, err error
 	for lines.Scan() {
 		said.WriteString(lines.Text() + "\n")
 		if strings.HasPrefix(lines.Text(), `{"type":"ready"`) {
-			for _, text := range then {
-				// An error means that it has ended at the line before.
-				_, _ = io.WriteString(toStdin, text+"\n")
-			}
-			toStdin.Close()
+			go func() { // Main may have ended, or wait for stdout to be read
+				defer toStdin.Close()
+				for _, text := range then {
+					if _, err := io.WriteString(toStdin, text+"\n"); err != nil {
+						return
+					}
+				}
+			}()
 		}
 	}
 	toStdin.Close()
@@ -352,7 +355,7 @@ func TestBadOrders(t *testing.T) {
 	}{
 		"not JSON":            {"begin!", nil, "plan: invalid character"},
 		"empty":               {"", nil, "plan: EOF"},
-		"unknown key":         {strings.Replace(plan, "seconds", "", 1)[:len(plan)-1] + `,"speed":1}`, nil, `unknown field "speed"`},
+		"unknown key":         {plan[:len(plan)-1] + `,"speed":1}`, nil, `unknown field "speed"`},
 		"unknown job key":     {strings.Replace(plan, `"timeout_ns"`, `"timeout"`, 1), nil, `unknown field "timeout"`},
 		"two plans":           {plan + plan, nil, "something follows"},
 		"other schema":        {strings.Replace(plan, "worker/1", "worker/2", 1), nil, `schema "plimsoll.worker/2"`},

@@ -98,6 +98,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	}
 	return engine.Info{
 		Kind: "docker", Endpoint: e.host, Version: info.ServerVersion,
+		LoadPath: "worker container on the stack's own network, replicas addressed directly",
 		Details: map[string]string{
 			"API":            e.cli.ClientVersion(),
 			"storage driver": info.Driver,

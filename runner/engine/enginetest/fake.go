@@ -204,10 +204,10 @@ func (f *Fake) Observe(ctx context.Context, stack string) (engine.State, error) 
 func (f *Fake) Do(ctx context.Context, op engine.Op) error {
 	err := f.enter(ctx)
 	defer f.leave()
+	f.ops = append(f.ops, op)
 	if err != nil {
 		return err
 	}
-	f.ops = append(f.ops, op)
 	if err := f.pause(ctx, f.DoTakes); err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func New(opt Options) (*Engine, error) {
 		return nil, fmt.Errorf("process engine: find the executable: %w", err)
 	}
 	if e.ownsDir {
-		e.dir, err = os.MkdirTemp("", fmt.Sprintf("plimsoll-process-%d-", os.Getpid()))
+		e.dir, err = makeTempDir()
 	} else if e.dir, err = filepath.Abs(opt.Dir); err == nil {
 		err = os.MkdirAll(e.dir, 0o755)
 	}
@@ -128,7 +128,7 @@ func (e *Engine) Info(context.Context) (engine.Info, error) {
 	if facts.Kernel != "" {
 		details["kernel"] = facts.Kernel
 	}
-	return engine.Info{Kind: "process", Details: details}, nil
+	return engine.Info{Kind: "process", Details: details, LoadPath: "worker process on this host, over loopback"}, nil
 }
 
 // Observe implements engine.Engine.

@@ -235,7 +235,7 @@ func TestCloseEndsEverything(t *testing.T) {
 // beRunner brings a stack up, prints the IDs of all processes and waits to be
 // killed.
 func beRunner(helper string) error {
-	eng, err := process.New(process.Options{Self: helper, Dir: filepath.Dir(helper)})
+	eng, err := process.New(process.Options{Self: helper})
 	if err != nil {
 		return err
 	}
@@ -282,6 +282,8 @@ func TestKilledRunnerLeavesNoChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	runner := exec.Command(self)
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
 	runner.Env = append(os.Environ(), runnerHelper+"="+enginetest.BuildHelper(t))
 	runner.Stderr = os.Stderr
 	stdout, err := runner.StdoutPipe()
@@ -299,6 +301,9 @@ func TestKilledRunnerLeavesNoChild(t *testing.T) {
 	if len(pids) != 4 {
 		t.Errorf("the runner says %q, want four process IDs", line)
 	}
+	if removed, err := process.Sweep(); len(removed) > 0 || err != nil {
+		t.Errorf("swept %v from under a runner that lives, %v", removed, err)
+	}
 	for _, pid := range pids {
 		if !runs(t, pid) {
 			t.Errorf("process %s does not run before the runner is killed", pid)
@@ -310,6 +315,14 @@ func TestKilledRunnerLeavesNoChild(t *testing.T) {
 	_ = runner.Wait() // it was killed
 	for _, pid := range pids {
 		eventually(t, "process "+pid+" is gone", func() bool { return !runs(t, pid) })
+	}
+	// What it leaves is a folder, which can be swept up.
+	removed, err := process.Sweep()
+	if want := fmt.Sprintf("plimsoll-process-%d-", runner.Process.Pid); err != nil || len(removed) != 1 || !strings.HasPrefix(filepath.Base(removed[0]), want) {
+		t.Errorf("swept %v, %v", removed, err)
+	}
+	if left, err := os.ReadDir(temp); err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), "plimsoll-process-") }) {
+		t.Errorf("left after the sweep: %v, %v", left, err)
 	}
 }
 

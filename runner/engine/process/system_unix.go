@@ -16,3 +16,6 @@ func killGroup(p *os.Process) error {
 	}
 	return err
 }
+
+// exists reports whether there is a process of that number, whoever's it is.
+func exists(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }

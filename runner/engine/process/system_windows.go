@@ -15,3 +15,11 @@ func ownGroup() *syscall.SysProcAttr {
 
 // killGroup kills a process; it has no children.
 func killGroup(p *os.Process) error { return p.Kill() }
+
+// exists reports whether there is a process of that number. One that belongs to
+// somebody else cannot be opened and counts as none; nor can its files be
+// removed.
+func exists(pid int) bool {
+	process, err := os.FindProcess(pid)
+	return err == nil && process.Release() == nil
+}

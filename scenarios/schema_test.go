@@ -1,0 +1,106 @@
+package scenarios
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+func TestSchemaFileIsUpToDate(t *testing.T) {
+	schema, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "scenario.schema.json", string(schema))
+}
+
+// TestSchemaAgrees holds the schema against a standard validator: it accepts
+// what Read accepts and refuses what has a wrong form.
+func TestSchemaAgrees(t *testing.T) {
+	schema := compiled(t)
+	tests := []struct {
+		name string
+		text string
+		good bool
+	}{
+		{"twip", readText(t, "twip.yaml"), true},
+		{"rich", rich, true},
+		{"least", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}", true},
+		{"unknown key", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}\nx: 1", false},
+		{"unknown key within", "environments: {a: {target: http://b, foo: 1}}\nloads: {c: {concurrency: 1, requests: 1}}", false},
+		{"no target", "environments: {a: {}}\nloads: {c: {concurrency: 1, requests: 1}}", false},
+		{"no load", "environments: {a: {target: http://b}}\nloads: {}", false},
+		{"two kinds", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, rate: 1/s, duration: 1s}}", false},
+		{"ends twice", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1, duration: 1s}}", false},
+		{"no method", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}\nrequests: [{weight: 1}]", false},
+		{"two methods", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}\nrequests: [{get: /, post: /}]", false},
+		{"bad name", "environments: {a b: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}", false},
+		{"bad objective", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}\nobjectives: [fast]", false},
+		{"later key", "environments: {a: {target: http://b}}\nloads: {c: {stages: []}}", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := schema.Validate(asJSON(t, tt.text))
+			if (err == nil) != tt.good {
+				t.Errorf("schema: %v, want good: %v", err, tt.good)
+			}
+			dir := t.TempDir()
+			write(t, dir, "stack/compose.yaml", "services: {proxy: {image: x}, web: {image: y}}")
+			write(t, dir, "twip/training.yaml", "services: {static: {image: x}, web: {image: y}}")
+			write(t, dir, "twip/production.yaml", "services: {proxy: {image: x}, static: {image: x}, web: {image: y}}")
+			write(t, dir, "s.yaml", tt.text)
+			if _, err := Read(filepath.Join(dir, "s.yaml")); (err == nil) != tt.good {
+				t.Errorf("Read: %v, want good: %v", err, tt.good)
+			}
+		})
+	}
+}
+
+func readText(t *testing.T, file string) string {
+	t.Helper()
+	text, err := shippedFiles.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	text, err := Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("scenario.schema.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("scenario.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+// asJSON reads YAML as an editor that checks a schema does.
+func asJSON(t *testing.T, text string) any {
+	t.Helper()
+	// A null scale is a Go nicety that JSON has no mapping for.
+	converted, err := yaml.YAMLToJSON([]byte(strings.ReplaceAll(text, "[~,", "[{},")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(converted))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
