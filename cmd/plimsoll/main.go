@@ -82,19 +82,19 @@ Exit codes: 0 done or pass · 1 error · 2 usage or bad scenario ·
 			newWorkerCommand(std), newFixtureCommand(std),
 		},
 		EnableShellCompletion: true,
-		Suggest:               true,
 		Reader:                std.in,
 		Writer:                std.out,
 		ErrWriter:             std.err,
 		// run decides about messages and exit codes.
 		ExitErrHandler: func(context.Context, *cli.Command, error) {},
 		OnUsageError:   onUsageError,
-		CommandNotFound: func(_ context.Context, _ *cli.Command, name string) {
-			fmt.Fprintf(std.err, "plimsoll: no command is called %q; see plimsoll --help\n", name)
-		},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if name := cmd.Args().First(); name != "" {
-				return usageErrorf("no command is called %q; see plimsoll --help", name)
+				hint := "see plimsoll --help"
+				if near := cli.SuggestCommand(cmd.Commands, name); near != "" {
+					hint = fmt.Sprintf("did you mean %q?", near)
+				}
+				return usageErrorf("no command is called %q; %s", name, hint)
 			}
 			return cli.ShowRootCommandHelp(cmd)
 		},
