@@ -46,8 +46,13 @@ func allPlots(doc *analysis.Document) ([]loadPlots, error) {
 		for i := range doc.Cells {
 			if c := &doc.Cells[i]; c.Load == load.Name && c.Counted > 0 {
 				p.cells = append(p.cells, c)
+				for _, s := range c.Used {
+					p.services = append(p.services, s.Service)
+				}
 			}
 		}
+		slices.Sort(p.services)
+		p.services = slices.Compact(p.services)
 		if len(p.cells) == 0 {
 			continue
 		}
@@ -63,7 +68,9 @@ func allPlots(doc *analysis.Document) ([]loadPlots, error) {
 type plotter struct {
 	doc   *analysis.Document
 	cells []*analysis.Cell
-	out   loadPlots
+	// services are those of all environments; their place is their pattern.
+	services []string
+	out      loadPlots
 }
 
 func (p *plotter) draw() error {
@@ -214,16 +221,17 @@ func (p *plotter) useOf(c *analysis.Cell, cpuTop, memoryTop float64) error {
 	var cpu, memory []plot.Line
 	var keys []legendKey
 	longest := 0
-	for i, s := range c.Used {
+	for _, s := range c.Used {
 		longest = max(longest, len(s.Points))
-		cores := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: i}
+		dash := slices.Index(p.services, s.Service)
+		cores := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: dash}
 		bytes := cores
 		for _, pt := range s.Points {
 			cores.Points = append(cores.Points, plot.Point{X: float64(pt.At), Y: pt.Cores})
 			bytes.Points = append(bytes.Points, plot.Point{X: float64(pt.At), Y: float64(pt.MemoryBytes)})
 		}
 		cpu, memory = append(cpu, cores), append(memory, bytes)
-		keys = append(keys, legendKey{Text: s.Service, Class: p.class(c.Environment), Dash: plot.Dash(i)})
+		keys = append(keys, legendKey{Text: s.Service, Class: p.class(c.Environment), Dash: plot.Dash(dash)})
 	}
 	if longest < fewPoints {
 		if c.HasUsage {

@@ -46,6 +46,8 @@ func verdictLine(doc *analysis.Document) string {
 		return "Not every objective could be decided"
 	case len(doc.Objectives) == 0:
 		return "Measured; no objectives were set"
+	case slices.ContainsFunc(doc.Cells, func(c analysis.Cell) bool { return c.Counted < analysis.DecidingTrials }):
+		return "Every objective held in what was seen"
 	}
 	return "All objectives hold"
 }

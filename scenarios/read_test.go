@@ -110,8 +110,8 @@ func TestTwip(t *testing.T) {
 	want := &Scenario{
 		Name: "twip",
 		Environments: []Environment{
-			{Name: "training", Target: "http://static"},
-			{Name: "production", Target: "http://proxy"},
+			{Name: "training", Target: "http://static:8080"},
+			{Name: "production", Target: "http://proxy:8080"},
 		},
 		Scales: []Scale{{}, {"web": 3, "static": 2}},
 		Requests: []Request{

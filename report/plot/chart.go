@@ -17,7 +17,7 @@ import (
 // The size that plots are drawn for. On the page they take the width that they
 // are given; on a phone that is about three quarters of this.
 const (
-	width, height = 480, 280
+	width, height = 440, 264
 	fontSize      = 12
 )
 
@@ -76,9 +76,13 @@ func (c *chart) logY(lines []Line) {
 	c.logarithmic = true
 }
 
+// timeX makes X go from 0 to the end of the lines, and on to a tick that is
+// nearly reached.
 func (c *chart) timeX(lines []Line) {
+	const nearly = 1.02
 	_, _, last := extents(lines)
-	c.axis(&c.plot.X, 0, last, linearTicks(last, false))
+	ticks := linearTicks(last*nearly, false)
+	c.axis(&c.plot.X, 0, max(last, ticks[len(ticks)-1].Value), ticks)
 }
 
 // byScale makes X an axis of named scales, and moves the lines a little apart,

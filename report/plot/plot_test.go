@@ -58,7 +58,7 @@ func TestPlotsAreInline(t *testing.T) {
 					t.Errorf("has %s: %q", what, found)
 				}
 			}
-			for _, want := range []string{`aria-label="a label"`, `viewBox="0 0 480 280"`, "var(--env-0,", "var(--env-1,", "var(--grid,", "var(--quiet,"} {
+			for _, want := range []string{`aria-label="a label"`, `viewBox="0 0 440 264"`, "var(--env-0,", "var(--env-1,", "var(--grid,", "var(--quiet,"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("has no %s", want)
 				}

@@ -29,32 +29,39 @@ func headlines(doc *Document) []Headline {
 func compareHeadlines(doc *Document, load LoadInfo) []string {
 	metric := headlineMetric(doc, load)
 	type group struct {
-		first  Comparison
-		clause []string
+		outcome, why string
+		values       []string
+		doubted      bool
 	}
 	var groups []*group
 	for _, c := range doc.Comparisons {
 		if c.Load != load.Name || c.Metric != metric {
 			continue
 		}
-		i := slices.IndexFunc(groups, func(g *group) bool { return g.first.sameOutcome(c) })
+		sides := c.told(doc.Environments)
+		g := &group{outcome: c.outcome(sides), why: c.Why, doubted: c.Standing == InDoubt}
+		if g.doubted {
+			g.why = strings.Join(c.Doubts, "; ")
+		}
+		i := slices.IndexFunc(groups, func(other *group) bool { return other.outcome == g.outcome && other.why == g.why })
 		if i < 0 {
-			groups = append(groups, &group{first: c})
+			groups = append(groups, g)
 			i = len(groups) - 1
 		}
 		var values []string
-		for _, s := range c.Sides {
+		for _, s := range sides {
 			values = append(values, metric.Text(s.Value.Median))
 		}
-		groups[i].clause = append(groups[i].clause, strings.Join(values, " against ")+" "+at(c.Scale))
+		groups[i].values = append(groups[i].values, strings.Join(values, " against ")+" "+at(c.Scale))
 	}
 	var texts []string
 	for _, g := range groups {
-		text := fmt.Sprintf("%s: %s: %s (%s).", load.Name, g.first.outcome(), strings.Join(g.clause, ", "), g.first.Why)
-		if doubts := strings.Join(g.first.Doubts, "; "); doubts != "" {
-			text = fmt.Sprintf("%s: %s (%s): %s.", load.Name, g.first.outcome(), strings.Join(g.clause, ", "), doubts)
+		values := strings.Join(g.values, ", ")
+		if g.doubted {
+			texts = append(texts, fmt.Sprintf("%s: %s (%s): %s.", load.Name, g.outcome, values, g.why))
+		} else {
+			texts = append(texts, fmt.Sprintf("%s: %s: %s (%s).", load.Name, g.outcome, values, g.why))
 		}
-		texts = append(texts, text)
 	}
 	return texts
 }
@@ -73,37 +80,37 @@ func headlineMetric(doc *Document, load LoadInfo) Metric {
 	return tail
 }
 
-// sameOutcome reports whether one sentence can hold both comparisons.
-func (c Comparison) sameOutcome(other Comparison) bool {
-	names := func(c Comparison) string {
-		var all []string
-		for _, s := range c.Sides {
-			all = append(all, s.Environment)
-		}
-		return strings.Join(all, ", ")
+// told are the sides in the order in which they are told: the best first, or,
+// where none is said to be best, as everywhere else.
+func (c Comparison) told(environments []string) []Side {
+	sides := slices.Clone(c.Sides)
+	if c.Standing == InDoubt || c.alike() {
+		slices.SortFunc(sides, func(a, b Side) int {
+			return slices.Index(environments, a.Environment) - slices.Index(environments, b.Environment)
+		})
 	}
-	return c.Why == other.Why && c.alike() == other.alike() && names(c) == names(other)
+	return sides
 }
 
 func (c Comparison) alike() bool { return c.Standing != Decided && c.Ratio > 0 && c.Ratio < alike }
 
 // outcome says who came out better, without the values; not where it is in
 // doubt, because what comes first in a report is what is remembered.
-func (c Comparison) outcome() string {
-	var others []string
-	for _, s := range c.Sides[1:] {
-		others = append(others, s.Environment)
+func (c Comparison) outcome(sides []Side) string {
+	var names []string
+	for _, s := range sides {
+		names = append(names, s.Environment)
 	}
-	best := c.Sides[0].Environment
+	best, others := names[0], enumerate(names[1:])
 	switch {
-	case len(c.Doubts) > 0:
-		return fmt.Sprintf("%s and %s cannot be compared in %s", best, enumerate(others), c.Metric.Name)
+	case c.Standing == InDoubt:
+		return fmt.Sprintf("no verdict on %s between %s", c.Metric.Name, enumerate(names))
 	case c.alike():
-		return fmt.Sprintf("%s and %s were about the same in %s", best, enumerate(others), c.Metric.Name)
+		return fmt.Sprintf("%s and %s were about the same in %s", best, others, c.Metric.Name)
 	case c.Metric.HigherIsBetter:
-		return fmt.Sprintf("%s answered more %s than %s", best, c.Metric.Name, enumerate(others))
+		return fmt.Sprintf("%s answered more %s than %s", best, c.Metric.Name, others)
 	}
-	return fmt.Sprintf("%s had a lower %s than %s", best, c.Metric.Name, enumerate(others))
+	return fmt.Sprintf("%s had a lower %s than %s", best, c.Metric.Name, others)
 }
 
 // objectiveHeadlines says of each objective where it holds.

@@ -645,3 +645,57 @@ func TestNoProxyFromTheEnvironment(t *testing.T) {
 		t.Errorf("%+v", got.requests)
 	}
 }
+
+// BenchmarkClosedLoop loads a server that does nothing but answer, in the same
+// process; what is allocated is the load's.
+func BenchmarkClosedLoop(b *testing.B) {
+	for _, keepAlive := range []bool{true, false} {
+		b.Run(fmt.Sprintf("keepalive=%v", keepAlive), func(b *testing.B) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer l.Close()
+			go answerAll(l, keepAlive)
+			job := closed(int64(b.N), 10, keepAlive, "http://"+l.Addr().String())
+			rec := load.NewRecorder(job)
+			b.ReportAllocs()
+			b.ResetTimer()
+			if err := load.NewGeneral().Run(b.Context(), job, time.Now(), rec); err != nil {
+				b.Fatal(err)
+			}
+			b.StopTimer()
+			final, err := rec.Final(time.Now())
+			if err != nil || final.Due != int64(b.N) || final.Sample.Length != 331 {
+				b.Fatalf("%+v, %v", final, err)
+			}
+		})
+	}
+}
+
+// answerAll answers whatever comes without looking at it.
+func answerAll(l net.Listener, keepAlive bool) {
+	connection := "keep-alive"
+	if !keepAlive {
+		connection = "close"
+	}
+	answer := []byte("HTTP/1.1 200 OK\r\nServer: none\r\nConnection: " + connection + "\r\nContent-Length: 331\r\n\r\n" + strings.Repeat("x", 331))
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer conn.Close()
+			var request [4 << 10]byte
+			for {
+				if _, err := conn.Read(request[:]); err != nil {
+					return
+				}
+				if _, err := conn.Write(answer); err != nil || !keepAlive {
+					return
+				}
+			}
+		}()
+	}
+}

@@ -16,7 +16,7 @@ import (
 const (
 	// drainWithin is how long a worker that was told to end may take to
 	// report the rest.
-	drainWithin = 2 * time.Second
+	drainWithin = 3 * time.Second
 	// reapWithin is how long the exit code of a worker that has ended, or
 	// its forced end, is waited for.
 	reapWithin = 10 * time.Second
@@ -67,7 +67,7 @@ func (c *Client) Begin(ctx context.Context, p Plan) error {
 // Final included.
 //
 // A done ctx ends the load early: the worker is told to finish, what it still
-// reports goes to each as well, and after two seconds it is stopped by force;
+// reports goes to each as well, and after three seconds it is stopped by force;
 // the error then has ctx's in its chain. An error of begin or each tells the
 // worker to finish and is returned. A worker that ends by itself is an
 // *EndedError.
