@@ -73,13 +73,15 @@ func readJSON(path string, v any) error {
 	return nil
 }
 
-// Log reads everything that was observed during the trial. Lines that cannot
-// be understood, such as a last one that was cut off, come back as warnings.
-func (t StoredTrial) Log() (lines []Line, warnings []string, err error) {
+// Log hands everything that was observed during the trial, in order, to each.
+// Lines that cannot be understood, such as a last one that was cut off, come
+// back as warnings. Lines are read as they are asked for: a long load's
+// histograms do not fit into memory all at once.
+func (t StoredTrial) Log(each func(Line)) (warnings []string, err error) {
 	path := filepath.Join(t.Dir, logFile)
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read log: %w", err)
+		return nil, fmt.Errorf("read log: %w", err)
 	}
 	defer f.Close()
 	dec := NewDecoder(f)
@@ -89,16 +91,15 @@ func (t StoredTrial) Log() (lines []Line, warnings []string, err error) {
 		var cut *CutError
 		switch {
 		case err == nil:
-			lines = append(lines, l)
+			each(l)
 		case errors.Is(err, io.EOF):
-			return lines, warnings, nil
-		case errors.As(err, &syntax), errors.As(err, &cut):
+			return warnings, nil
+		case errors.As(err, &syntax):
 			warnings = append(warnings, fmt.Sprintf("%s: %v", path, err))
-			if cut != nil {
-				return lines, warnings, nil
-			}
+		case errors.As(err, &cut):
+			return append(warnings, fmt.Sprintf("%s: %v", path, err)), nil
 		default:
-			return lines, warnings, fmt.Errorf("%s: %w", path, err)
+			return warnings, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 }

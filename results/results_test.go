@@ -255,7 +255,7 @@ func TestRecordIsReadableAtEveryMoment(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := expect("first trial finished", 1, 0)
-	lines, warnings, err := run.Trials[0].Log()
+	lines, warnings, err := readLog(run.Trials[0])
 	if err != nil || len(lines) != len(trialLines()) || len(warnings) != 0 {
 		t.Errorf("log: %d lines, warnings %v, error %v; want %d lines", len(lines), warnings, err, len(trialLines()))
 	}
@@ -294,6 +294,11 @@ func TestRecordIsReadableAtEveryMoment(t *testing.T) {
 	expect("resumed", 2, 0)
 }
 
+func readLog(t results.StoredTrial) (lines []results.Line, warnings []string, err error) {
+	warnings, err = t.Log(func(l results.Line) { lines = append(lines, l) })
+	return lines, warnings, err
+}
+
 func TestLogWithACutLastLine(t *testing.T) {
 	w, err := results.Create(t.TempDir(), results.Manifest{ID: "r"})
 	if err != nil {
@@ -321,7 +326,7 @@ func TestLogWithACutLastLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.Close()
-	lines, warnings, err := run.Trials[0].Log()
+	lines, warnings, err := readLog(run.Trials[0])
 	if err != nil || len(lines) != 1 || len(warnings) != 1 {
 		t.Errorf("got %d lines, warnings %v, error %v; want one of each and no error", len(lines), warnings, err)
 	}
@@ -342,7 +347,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	sound := func() results.Trial {
-		trial := results.Trial{Mode: "open", Due: 1000, Duration: 10 * time.Second, Requests: results.Counts{Sent: 1000, OK: 1000}}
+		trial := results.Trial{Mode: "open", Due: 10000, Duration: 10 * time.Second, Requests: results.Counts{Sent: 10000, OK: 10000}}
 		trial.Latency.Response.P99 = 50 * time.Millisecond
 		trial.Latency.Lag.P999 = 4 * time.Millisecond
 		trial.Worker.CPU = 2 * time.Second
@@ -354,15 +359,21 @@ func TestJudge(t *testing.T) {
 		want   results.ValidityVerdict
 	}{
 		{"sound", func(*results.Trial) {}, results.Valid},
-		{"errors are the stack's, not the generator's", func(t *results.Trial) { t.Requests.OK, t.Requests.Failed = 0, 1000 }, results.Valid},
+		{"errors are the stack's, not the generator's", func(t *results.Trial) { t.Requests.OK, t.Requests.Failed = 0, 10000 }, results.Valid},
 		{"lag just below a tenth of p99", func(t *results.Trial) { t.Latency.Lag.P999 = 5 * time.Millisecond }, results.Valid},
 		{"lag above a tenth of p99", func(t *results.Trial) { t.Latency.Lag.P999 = 6 * time.Millisecond }, results.Suspect},
 		{"a lag below 1 ms is never held against it", func(t *results.Trial) {
 			t.Latency.Lag.P999, t.Latency.Response.P99 = time.Millisecond, 2*time.Millisecond
 		}, results.Valid},
+		{"of few requests the p99.9 is one or two: p99 decides", func(t *results.Trial) {
+			t.Due, t.Requests.Sent, t.Latency.Lag.P999, t.Latency.Lag.P99 = 1000, 1000, time.Second, 5*time.Millisecond
+		}, results.Valid},
+		{"few requests, p99 too late", func(t *results.Trial) {
+			t.Due, t.Requests.Sent, t.Latency.Lag.P99 = 1000, 1000, 6*time.Millisecond
+		}, results.Suspect},
 		{"in a closed loop there is no lag", func(t *results.Trial) { t.Mode, t.Latency.Lag.P999 = "closed", time.Second }, results.Valid},
-		{"99.5 % sent", func(t *results.Trial) { t.Requests.Sent = 995 }, results.Valid},
-		{"99.4 % sent", func(t *results.Trial) { t.Requests.Sent = 994 }, results.Invalid},
+		{"99.5 % sent", func(t *results.Trial) { t.Requests.Sent = 9950 }, results.Valid},
+		{"99.4 % sent", func(t *results.Trial) { t.Requests.Sent = 9940 }, results.Invalid},
 		{"nothing sent", func(t *results.Trial) { t.Requests = results.Counts{} }, results.Invalid},
 		{"worker used both CPUs", func(t *results.Trial) { t.Worker.CPU = 17 * time.Second }, results.Suspect},
 		{"invalid stays invalid", func(t *results.Trial) { t.Requests.Sent, t.Worker.CPU = 1, 20*time.Second }, results.Invalid},

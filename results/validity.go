@@ -10,6 +10,8 @@ const (
 	minSent = 0.995
 	// lagFloor is a send lag that is never held against a trial.
 	lagFloor = time.Millisecond
+	// forP999 is how many requests a p99.9 takes: ten that lie above it.
+	forP999 = 10_000
 	// lagShare is how much of the response time the send lag may be.
 	lagShare = 0.10
 	// busyShare is how much of the host the load worker may use.
@@ -36,9 +38,13 @@ func Judge(t Trial, cpus int) Validity {
 			worsen(Invalid, "only %.1f %% of the due requests were sent (at least %.1f %% needed): the generator did not keep up", 100*share, 100*minSent)
 		}
 		limit := max(lagFloor, time.Duration(lagShare*float64(t.Latency.Response.P99)))
-		if lag := t.Latency.Lag.P999; lag > limit {
-			worsen(Suspect, "requests were sent late: lag p99.9 is %v, above %v (the larger of %v and %.0f %% of p99)",
-				lag.Round(10*time.Microsecond), limit.Round(10*time.Microsecond), lagFloor, 100*lagShare)
+		rank, lag := "p99.9", t.Latency.Lag.P999
+		if t.Requests.Sent < forP999 {
+			rank, lag = "p99", t.Latency.Lag.P99
+		}
+		if lag > limit {
+			worsen(Suspect, "requests were sent late: lag %s is %v, above %v (the larger of %v and %.0f %% of p99)",
+				rank, lag.Round(10*time.Microsecond), limit.Round(10*time.Microsecond), lagFloor, 100*lagShare)
 		}
 	}
 	if available := t.Duration.Seconds() * float64(cpus); available > 0 {

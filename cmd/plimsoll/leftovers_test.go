@@ -150,14 +150,15 @@ func awaitLoad(t *testing.T, dir string) (run string) {
 		if len(logs) == 0 {
 			continue
 		}
-		lines, _, err := results.StoredTrial{Dir: filepath.Dir(logs[0])}.Log()
-		if err != nil {
+		loaded := false
+		if _, err := (results.StoredTrial{Dir: filepath.Dir(logs[0])}).Log(func(l results.Line) {
+			_, interval := l.(results.Interval)
+			loaded = loaded || interval
+		}); err != nil {
 			t.Fatal(err)
 		}
-		for _, l := range lines {
-			if _, ok := l.(results.Interval); ok {
-				return onlyRun(t, dir)
-			}
+		if loaded {
+			return onlyRun(t, dir)
 		}
 	}
 	t.Fatal("no load within two minutes")

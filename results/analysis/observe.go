@@ -26,41 +26,54 @@ type observed struct {
 
 // observe reads a trial's log. What cannot be read comes back as warnings.
 func observe(stored results.StoredTrial) (*observed, []string) {
-	o := &observed{Trial: stored.Trial, response: latency.New(), lag: latency.New()}
-	warnings := slices.Clone(o.Warnings)
-	lines, problems, err := stored.Log()
+	r := newReading(stored.Trial)
+	problems, err := stored.Log(r.add)
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
-	o.addLines(lines)
-	return o, append(warnings, problems...)
+	return r.finish(), append(slices.Clone(stored.Trial.Warnings), problems...)
 }
 
-// addLines takes in the lines of the measured phase.
-func (o *observed) addLines(lines []results.Line) {
-	seconds := map[time.Duration]*second{}
-	connect := latency.New()
-	for _, line := range lines {
-		switch l := line.(type) {
-		case results.Interval:
-			if l.Phase != results.Measure {
-				continue
-			}
-			at := l.Start.Truncate(time.Second)
-			if seconds[at] == nil {
-				seconds[at] = &second{response: latency.New()}
-			}
-			seconds[at].add(l)
-			mergeInto(o.response, l.Latencies.Response)
-			mergeInto(o.lag, l.Latencies.Lag)
-			mergeInto(connect, l.Latencies.Connect)
-		case results.Sample:
-			o.samples = append(o.samples, l)
-		}
+// reading is a log while it is read, line by line.
+type reading struct {
+	*observed
+	seconds map[time.Duration]*second
+	connect *latency.Histogram
+}
+
+func newReading(t results.Trial) *reading {
+	return &reading{
+		observed: &observed{Trial: t, response: latency.New(), lag: latency.New()},
+		seconds:  map[time.Duration]*second{},
+		connect:  latency.New(),
 	}
+}
+
+// add takes in a line. Only the measured phase counts.
+func (r *reading) add(line results.Line) {
+	switch l := line.(type) {
+	case results.Interval:
+		if l.Phase != results.Measure {
+			return
+		}
+		at := l.Start.Truncate(time.Second)
+		if r.seconds[at] == nil {
+			r.seconds[at] = &second{response: latency.New()}
+		}
+		r.seconds[at].add(l)
+		mergeInto(r.response, l.Latencies.Response)
+		mergeInto(r.lag, l.Latencies.Lag)
+		mergeInto(r.connect, l.Latencies.Connect)
+	case results.Sample:
+		r.samples = append(r.samples, l)
+	}
+}
+
+func (r *reading) finish() *observed {
 	// A request that found its connection ready waited 0 for it.
-	o.reused = connect.Count() - connect.CountAbove(0)
-	o.addSeconds(seconds)
+	r.reused = r.connect.Count() - r.connect.CountAbove(0)
+	r.addSeconds(r.seconds)
+	return r.observed
 }
 
 func (o *observed) addSeconds(seconds map[time.Duration]*second) {
@@ -161,7 +174,7 @@ func (o *observed) percentile(rank float64) (d time.Duration, ok bool) {
 	return 0, false
 }
 
-// service sums up the use of one service's replicas in the trial.
+// serviceUse sums up the use of one service's replicas in the trial.
 type serviceUse struct {
 	name     string
 	replicas []results.UsageTotal

@@ -100,12 +100,15 @@ func TestSeconds(t *testing.T) {
 	}
 	warm := interval(0, time.Second, 999)
 	warm.Phase = results.Warmup
-	o := made(nil)
-	o.addLines([]results.Line{
+	r := newReading(results.Trial{})
+	for _, line := range []results.Line{
 		warm,
 		interval(0, time.Second, 100), interval(0, time.Second, 50),
 		interval(time.Second, time.Second, 100), interval(2*time.Second, 10*time.Millisecond, 2),
-	})
+	} {
+		r.add(line)
+	}
+	o := r.finish()
 	if len(o.over) != 2 {
 		t.Fatalf("%d seconds, want 2: %+v", len(o.over), o.over)
 	}
