@@ -41,17 +41,10 @@ type codedError struct {
 
 func (e *codedError) Error() string { return e.text }
 
-// silentError ends the program with a code and without a message: what there
-// was to say has been said.
-type silentError struct{ code int }
-
-func (e *silentError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
-
 // exitCode maps an error to the exit code.
 func exitCode(err error) int {
 	var (
 		coded   *codedError
-		silent  *silentError
 		usage   *usageError
 		problem *scenarios.Error
 		start   *runner.StartError
@@ -59,8 +52,6 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.As(err, &silent):
-		return silent.code
 	case errors.As(err, &coded):
 		return coded.code
 	case errors.Is(err, context.Canceled):
@@ -73,15 +64,53 @@ func exitCode(err error) int {
 	return exitError
 }
 
-// verdictCode is the exit code of a report's worst verdict.
-func verdictCode(v analysis.Verdict) int {
-	switch v {
+// verdictError turns a report's worst verdict into the error that carries its
+// exit code and its first reason; nil when everything holds.
+func verdictError(doc *analysis.Document) error {
+	switch doc.Verdict() {
 	case analysis.Fail:
-		return exitFailed
+		return &codedError{exitFailed, "an objective failed: " + firstWith(doc, analysis.Fail)}
 	case analysis.InvalidResult:
-		return exitInvalid
+		return &codedError{exitInvalid, "measurement invalid: " + firstWith(doc, analysis.InvalidResult)}
 	case analysis.Inconclusive:
-		return exitInconclusive
+		text := firstWith(doc, analysis.Inconclusive)
+		if text == "" {
+			text = firstWith(doc, analysis.NotApplicable)
+		}
+		return &codedError{exitInconclusive, "inconclusive: " + text}
 	}
-	return exitOK
+	return nil
+}
+
+// firstWith describes the first objective with a verdict, and how many more
+// there are.
+func firstWith(doc *analysis.Document, v analysis.Verdict) string {
+	var text string
+	more := -1
+	for _, o := range doc.Objectives {
+		if o.Verdict != v {
+			continue
+		}
+		if more++; more > 0 {
+			continue
+		}
+		text = fmt.Sprintf("%s in %s", o.Objective, o.Cell)
+		if o.Observed != "" {
+			text += ": " + o.Observed
+		}
+		if o.Why != "" {
+			text += " (" + o.Why + ")"
+		}
+	}
+	if text == "" && v == analysis.InvalidResult {
+		for _, c := range doc.Cells {
+			if c.Trials > 0 && c.Counted == 0 {
+				return "no trial counts in " + c.Name
+			}
+		}
+	}
+	if more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return text
 }

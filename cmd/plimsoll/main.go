@@ -6,7 +6,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,12 +36,8 @@ func run(args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	code := exitCode(err)
-	var silent *silentError
-	if !errors.As(err, &silent) {
-		fmt.Fprintf(std.err, "plimsoll: %v\n", err)
-	}
-	return code
+	fmt.Fprintf(std.err, "plimsoll: %v\n", err)
+	return exitCode(err)
 }
 
 // interruptible returns a context that the first Ctrl-C ends, so that stacks

@@ -168,10 +168,7 @@ func execute(ctx context.Context, std streams, cmd *cli.Command, opt runner.Opti
 	case outcome.WorkerLost:
 		return &codedError{exitInvalid, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}
 	}
-	if code := verdictCode(doc.Verdict()); code != exitOK {
-		return &silentError{code}
-	}
-	return nil
+	return verdictError(doc)
 }
 
 // failureText says what is missing; the reason only when the progress has not

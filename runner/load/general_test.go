@@ -102,6 +102,17 @@ func (c meteredConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// settle waits until the server has counted what the load has seen: it does so
+// only after its write, when the answer may have arrived already.
+func (m *meter) settle(seen results.Bytes) {
+	for range 1000 {
+		if m.out.Load() >= seen.In && m.in.Load() >= seen.Out {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // serve starts a server on loopback.
 func serve(t *testing.T, h http.HandlerFunc) (string, *meter) {
 	t.Helper()
@@ -138,6 +149,7 @@ func TestClosedLoopSendsExactly(t *testing.T) {
 				if answered.Load() != c.n || final.Due != c.n {
 					t.Errorf("the server answered %d, due were %d, want %d", answered.Load(), final.Due, c.n)
 				}
+				m.settle(got.bytes)
 				if d := cmp.Diff(results.Bytes{In: m.out.Load(), Out: m.in.Load(), Body: 331 * c.n}, got.bytes); d != "" {
 					t.Errorf("bytes (-server +load):\n%s", d)
 				}
