@@ -31,9 +31,7 @@ func AB(w io.Writer, doc *analysis.Document) error {
 			if tables++; tables > 1 {
 				b.WriteString("\n\n")
 			}
-			fmt.Fprintf(&b, "This is plimsoll, in the form of ApacheBench\n\nBenchmarking %s (%s, trial %d, %s)...done\n\n\n",
-				hostOf(t.Target), c.Name, t.Trial.Trial, t.Validity.Verdict)
-			writeAB(&b, t)
+			writeAB(&b, fmt.Sprintf("%s, trial %d, %s", c.Name, t.Trial.Trial, t.Validity.Verdict), t)
 		}
 	}
 	if tables == 0 {
@@ -58,7 +56,10 @@ var abFailures = struct{ connect, receive, length []string }{
 	length:  []string{"short read"},
 }
 
-func writeAB(b *bytes.Buffer, t analysis.TrialDetail) {
+// writeAB writes the table of one trial, which what is said in parentheses
+// tells from others.
+func writeAB(b *bytes.Buffer, what string, t analysis.TrialDetail) {
+	fmt.Fprintf(b, "This is plimsoll, in the form of ApacheBench\n\nBenchmarking %s (%s)...done\n\n\n", hostOf(t.Target), what)
 	answers := answered(t.Requests)
 	connect, receive := ofKinds(t.Requests, abFailures.connect), ofKinds(t.Requests, abFailures.receive)
 	length := ofKinds(t.Requests, abFailures.length)

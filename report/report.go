@@ -19,13 +19,13 @@ import (
 type Renderer func(io.Writer, *analysis.Document) error
 
 // format is a renderer and the names that it goes by.
-type format struct {
+type format[R any] struct {
 	names  []string // the first is the one that is listed
-	render Renderer
+	render R
 }
 
-func formats() []format {
-	return []format{
+func formats() []format[Renderer] {
+	return []format[Renderer]{
 		{[]string{"html"}, HTML},
 		{[]string{"md", "markdown"}, Markdown},
 		{[]string{"text", "txt"}, Text},
@@ -36,9 +36,11 @@ func formats() []format {
 }
 
 // Formats lists the names of all formats.
-func Formats() []string {
+func Formats() []string { return namesOf(formats()) }
+
+func namesOf[R any](formats []format[R]) []string {
 	var names []string
-	for _, f := range formats() {
+	for _, f := range formats {
 		names = append(names, f.names[0])
 	}
 	return names
@@ -46,9 +48,11 @@ func Formats() []string {
 
 // ByName returns the renderer of a format. Its error says which formats there
 // are, and which one may have been meant.
-func ByName(name string) (Renderer, error) {
+func ByName(name string) (Renderer, error) { return find(formats(), name) }
+
+func find[R any](formats []format[R], name string) (R, error) {
 	nearest, distance := "", 3
-	for _, f := range formats() {
+	for _, f := range formats {
 		if slices.Contains(f.names, name) {
 			return f.render, nil
 		}
@@ -62,7 +66,8 @@ func ByName(name string) (Renderer, error) {
 	if nearest != "" {
 		hint = fmt.Sprintf(", did you mean %q?", nearest)
 	}
-	return nil, fmt.Errorf("unknown report format %q%s (formats: %s)", name, hint, strings.Join(Formats(), ", "))
+	var none R
+	return none, fmt.Errorf("unknown report format %q%s (formats: %s)", name, hint, strings.Join(namesOf(formats), ", "))
 }
 
 // JSON writes the document as it is, indented.

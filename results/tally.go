@@ -140,6 +140,9 @@ func (t *Tally) addFinal(f Final) {
 	}
 	t.final.Began, t.final.Length = begin, end.Sub(begin)
 	t.final.Due += f.Due
+	if t.final.Sample == (SampleAnswer{}) {
+		t.final.Sample = f.Sample
+	}
 }
 
 // addWorker follows the worker's cumulative figures.
@@ -157,6 +160,29 @@ func (t *Tally) addSample(s Sample) {
 	w.last = s
 	w.memoryPeak = max(w.memoryPeak, s.MemoryBytes)
 }
+
+// Merge adds what another worker reported of the same load, exactly. other
+// holds that worker's lines and nothing else: the stack's samples and events
+// belong to no worker.
+func (t *Tally) Merge(other *Tally) {
+	t.requests.Add(other.requests)
+	t.bytes.Add(other.bytes)
+	t.servedBy = addCounts(t.servedBy, other.servedBy)
+	t.latencies.Merge(other.latencies)
+	if other.Complete() {
+		finals := t.finals + other.finals
+		t.addFinal(other.final)
+		t.finals = finals
+	}
+	// The first readings stay at each worker's own: what counts is the
+	// difference, and the memory of all together.
+	t.worker.last.CPU += other.worker.last.CPU - other.worker.first.CPU
+	t.worker.last.GCPause += other.worker.last.GCPause - other.worker.first.GCPause
+	t.worker.rssPeak += other.worker.rssPeak
+}
+
+// Latencies returns the histograms of all that was added. They remain t's own.
+func (t *Tally) Latencies() Latencies { return t.latencies }
 
 // Complete reports whether the measured phase came to its end.
 func (t *Tally) Complete() bool { return t.finals > 0 }

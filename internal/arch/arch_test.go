@@ -22,6 +22,7 @@ var layers = map[string]int{
 	"report/plot": 5,
 
 	"runner":           4,
+	"runner/bench":     4,
 	"results/analysis": 4,
 
 	"runner/engine/docker":     3,
@@ -68,7 +69,7 @@ var only = map[string][]string{
 	"github.com/docker/docker":      {"runner/engine/docker", "internal/testenv"},
 	"github.com/compose-spec":       {"scenarios/topology"},
 	"github.com/goccy/go-yaml":      {"scenarios/yamlfile"},
-	"github.com/tsenart/vegeta":     {"runner/load"},
+	"github.com/tsenart/vegeta":     {"runner/load", "report"}, // its targets; its report's type
 	"github.com/HdrHistogram":       {"internal/latency"},
 	"github.com/jedib0t/go-pretty":  {"report", "scenarios/plan", "cmd/plimsoll"},
 	"github.com/vbauerster/mpb":     {"cmd/plimsoll"},

@@ -53,3 +53,19 @@ func (c Constant) Due(k int64) (time.Duration, bool) {
 	due, _ := bits.Div64(hi, lo, c.count)
 	return time.Duration(due), true
 }
+
+// Until returns the duration of a constant rate for which its schedule has
+// exactly that many requests, at least one: as long as the one after them would
+// be due.
+func Until(requests int64, count int, per time.Duration) (time.Duration, error) {
+	if requests < 1 || count < 1 || per <= 0 {
+		return 0, fmt.Errorf("%d requests at a rate of %d per %v: all three must be above zero", requests, count, per)
+	}
+	hi, lo := bits.Mul64(uint64(requests), uint64(per))
+	if hi < uint64(count) {
+		if due, _ := bits.Div64(hi, lo, uint64(count)); due > 0 && due <= math.MaxInt64 {
+			return time.Duration(due), nil
+		}
+	}
+	return 0, fmt.Errorf("%d requests at a rate of %d per %v: no duration that can be told", requests, count, per)
+}
