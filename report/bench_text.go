@@ -36,7 +36,8 @@ func BenchText(w io.Writer, t Bench) error {
 	_, plain := os.LookupEnv("NO_COLOR")
 	text := &benchText{textReport: textReport{colour: ok && !plain && term.IsTerminal(int(f.Fd()))}, t: t}
 	text.summary()
-	if t.Latency.Response.Count > 0 {
+	// How long it took to be refused is no response time.
+	if answered(t.Requests) > 0 {
 		text.percentiles()
 		text.plot()
 	}
@@ -97,12 +98,12 @@ func (b *benchText) counts(name string, of map[string]int64) {
 
 func (b *benchText) worker() {
 	t := b.t
-	text := units.Latency(t.Worker.CPU) + " of CPU time"
+	text := units.Latency(t.Worker.CPU) + " CPU"
 	if secs := t.Duration.Seconds(); secs > 0 && t.Requests.Sent > 0 {
-		text += fmt.Sprintf(" (%s a request, %s of one core)",
+		text += fmt.Sprintf(" (%s a request, %s of a core)",
 			units.Latency(t.Worker.CPU/time.Duration(t.Requests.Sent)), percent(t.Worker.CPU.Seconds()/secs))
 	}
-	b.line("Worker", "%s, %s of memory", text, units.Bytes(t.Worker.RSSBytes))
+	b.line("Worker", "%s, %s memory", text, units.Bytes(t.Worker.RSSBytes))
 }
 
 func (b *benchText) validity() {

@@ -50,7 +50,7 @@ whatever the answers were · 1 error, or no request got an answer · 2 usage ·
 			&cli.DurationFlag{Name: "duration", Aliases: []string{"d"}, HideDefault: true, Usage: "load for `TIME`, such as 30s"},
 			&cli.StringFlag{Name: "rate", Usage: "open loop: send at `RATE`, such as 200/s or 3000/m"},
 			&cli.BoolFlag{Name: "keepalive", Aliases: []string{"k"}, Usage: "use connections again"},
-			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send the header `'NAME: VALUE'` (repeatable)"},
+			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send a `HEADER`, 'Name: value' (repeatable)"},
 			&cli.StringFlag{Name: "method", Aliases: []string{"m", "X"}, Usage: "request `METHOD` (default: GET, with a body POST)"},
 			&cli.StringFlag{Name: "body", Usage: "send `TEXT`, or with @FILE what is in the file"},
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a request up after `TIME`"},
@@ -254,7 +254,7 @@ func benchHeaders(lines []string) (map[string]string, error) {
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			return nil, usageErrorf("-H %q is not 'NAME: VALUE'", line)
+			return nil, usageErrorf("-H %q is not 'Name: value'", line)
 		}
 		if _, twice := headers[name]; twice {
 			return nil, usageErrorf("-H %s is given twice; write the values in one, with a comma between", name)

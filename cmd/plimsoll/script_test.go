@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 //	exits CODE COMMAND…      the command ends with that exit code
 //	interrupts AFTER CODE COMMAND…
 //	                         the same, for a command that gets Ctrl-C after a while
+//	serves NAME              a static site at the URL $NAME until the script ends
+//	histograms FILE COUNT    an HdrHistogram log whose untagged intervals hold
+//	                         that many counts
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -46,6 +49,8 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				expectExit(ts, args[1], interrupt(ts, after, args[2], args[3:]))
 			},
+			"serves":     serves,
+			"histograms": histograms,
 		},
 	})
 }
