@@ -37,7 +37,7 @@ func provenance(m results.Manifest) []Fact {
 		add("engine of "+environment, p.Engines[environment])
 	}
 	for image, users := range usersOf(p.Images) {
-		add("image of "+users, image)
+		add("image", image+" ("+users+")")
 	}
 	add("load comes from", p.LoadPath)
 	add("transport", p.Transport)
