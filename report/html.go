@@ -235,6 +235,10 @@ type replicaRow struct {
 	Known                               bool
 }
 
+// loadWorker is the name of the row that says what applying the load took. It
+// runs beside the stack, so its share of the host is part of the picture.
+const loadWorker = "(load worker)"
+
 func allReplicas(doc *analysis.Document) []cellReplicas {
 	var list []cellReplicas
 	for i := range doc.Cells {
@@ -247,6 +251,10 @@ func allReplicas(doc *analysis.Document) []cellReplicas {
 			})
 		}
 		if len(c.Rows) > 0 {
+			w := c.Cell.Worker
+			c.Rows = append(c.Rows, replicaRow{
+				Replica: loadWorker, CPU: fixed(w.CPUPerRequest/1e6, 3), Memory: fixed(float64(w.MemoryBytes)/(1<<20), 1),
+			})
 			list = append(list, c)
 		}
 	}

@@ -146,6 +146,9 @@ func (m *markdownReport) replicas() {
 			served, share := replicaShare(r)
 			t.AppendRow(table.Row{c.Name, r.Replica, served, share, fixed(r.CPUPerRequest/1e6, 3), fixed(r.MemoryBytes/(1<<20), 1)})
 		}
+		if w := c.Worker; len(c.Replicas) > 0 {
+			t.AppendRow(table.Row{c.Name, loadWorker, "", "", fixed(w.CPUPerRequest/1e6, 3), fixed(float64(w.MemoryBytes)/(1<<20), 1)})
+		}
 	}
 	if t.Length() > 0 {
 		m.heading("Replicas")

@@ -54,15 +54,17 @@ type Failure struct {
 
 // Provenance says under which circumstances the numbers arose.
 type Provenance struct {
-	Version      string            `json:"version"`
-	Command      []string          `json:"command"`
-	Host         string            `json:"host"`
-	OS           string            `json:"os"`
-	Kernel       string            `json:"kernel,omitempty"`
-	CPU          string            `json:"cpu,omitempty"`
-	CPUs         int               `json:"cpus"`
-	MemoryBytes  int64             `json:"memory_bytes,omitempty"`
-	Engines      map[string]string `json:"engines"` // by environment
+	Version     string            `json:"version"`
+	Command     []string          `json:"command"`
+	Host        string            `json:"host"`
+	OS          string            `json:"os"`
+	Kernel      string            `json:"kernel,omitempty"`
+	CPU         string            `json:"cpu,omitempty"`
+	CPUs        int               `json:"cpus"`
+	MemoryBytes int64             `json:"memory_bytes,omitempty"`
+	Engines     map[string]string `json:"engines"` // by environment
+	// Images are those that trials ran, with their digest or ID, by
+	// "environment/service".
 	Images       map[string]string `json:"images,omitempty"`
 	ScenarioHash string            `json:"scenario_sha256"`
 	Seed         uint64            `json:"seed"`

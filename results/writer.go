@@ -2,6 +2,7 @@ package results
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,21 +71,25 @@ func (w *Writer) SaveManifest(m Manifest) error {
 	return saveJSON(filepath.Join(w.dir, manifestFile), m)
 }
 
-// SaveFile writes a file of that slash-separated name into the run's folder.
+// SaveFile writes a file of that slash-separated name into the run's folder,
+// for its owner only: a topology may hold secrets.
 func (w *Writer) SaveFile(name string, content []byte) error {
 	path := filepath.Join(w.dir, filepath.FromSlash(name))
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return maybe.WriteFile(path, content, 0o644)
+	return maybe.WriteFile(path, content, 0o600)
 }
 
 func saveJSON(path string, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false) // "p(99) < 1s" should stay readable
+	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
 	}
-	if err := maybe.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err := maybe.WriteFile(path, text.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

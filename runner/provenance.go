@@ -83,20 +83,17 @@ func loadSummaries(s *scenarios.Scenario) map[string]results.LoadSummary {
 	return summaries
 }
 
-// warnings collects what is asked for and not honoured, by the scenario, by the
-// topologies and by the engines.
+// warnings collects what is asked for and not honoured, by the scenario with
+// its topologies and by the engines.
 func (r *run) warnings() []string {
 	all := slices.Clone(r.Scenario.Warnings)
 	for name, eng := range r.engines {
 		env, _ := r.Scenario.Environment(name)
-		if env.Topology == nil {
+		warner, ok := eng.(engine.Warner)
+		if env.Topology == nil || !ok {
 			continue
 		}
-		texts := env.Topology.Warnings
-		if warner, ok := eng.(engine.Warner); ok {
-			texts = append(slices.Clone(texts), warner.Warnings(env.Topology)...)
-		}
-		for _, text := range texts {
+		for _, text := range warner.Warnings(env.Topology) {
 			all = append(all, name+": "+text)
 		}
 	}

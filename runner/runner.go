@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -198,7 +199,7 @@ func (r *run) openRecord(ctx context.Context) error {
 	for _, o := range r.Scenario.Objectives {
 		r.manifest.Objectives = append(r.manifest.Objectives, o.Text)
 	}
-	if r.record, err = results.Create(r.Out, r.manifest); err != nil {
+	if err := r.createRecord(); err != nil {
 		return err
 	}
 	if err := r.record.SaveFile(results.ScenarioFile, scenario); err != nil {
@@ -210,6 +211,19 @@ func (r *run) openRecord(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// createRecord makes the run's folder. A run that began in the same second has
+// its ID already, so this one gets a number.
+func (r *run) createRecord() error {
+	id := r.manifest.ID
+	for n := 2; ; n++ {
+		var err error
+		if r.record, err = results.Create(r.Out, r.manifest); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		r.manifest.ID = fmt.Sprintf("%s-%d", id, n)
+	}
 }
 
 // slug turns a name into what may be part of container and folder names.
@@ -250,6 +264,7 @@ func (r *run) trials(ctx context.Context) error {
 		var ended interface{ WorkerEnded() bool }
 		switch {
 		case err == nil:
+			r.noteImages(summary)
 		case ctx.Err() != nil:
 			return nil
 		case errors.As(err, &start):
@@ -269,6 +284,17 @@ func (r *run) trials(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noteImages keeps what was run in the provenance.
+func (r *run) noteImages(t *results.Trial) {
+	p := &r.manifest.Provenance
+	if p.Images == nil {
+		p.Images = map[string]string{}
+	}
+	for service, image := range t.Images {
+		p.Images[t.Environment+"/"+service] = image
+	}
 }
 
 func (r *run) fail(t plan.Trial, err error) {

@@ -325,3 +325,18 @@ func TestKeepLeavesTheLastStack(t *testing.T) {
 		}
 	}
 }
+
+func TestRunsOfTheSameSecondDoNotMeet(t *testing.T) {
+	s := newStage(t)
+	dirs := map[string]bool{}
+	for range 3 {
+		outcome, err := runner.Run(t.Context(), s.opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs[outcome.Dir] = true
+	}
+	if len(dirs) != 3 {
+		t.Errorf("folders %v, want three", dirs)
+	}
+}

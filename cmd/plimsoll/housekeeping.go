@@ -99,7 +99,7 @@ func newValidateCommand(std streams) *cli.Command {
 				for _, w := range s.Warnings {
 					fmt.Fprintln(std.err, "warning:", w)
 				}
-				fmt.Fprintf(std.out, "%s: ok: %d environments × %d scales × %d loads, %d trials each\n",
+				fmt.Fprintf(std.out, "%s: ok (environments: %d, scales: %d, loads: %d, trials of each cell: %d)\n",
 					name, len(s.Environments), len(s.Scales), len(s.Loads), s.Trials)
 			}
 			return nil

@@ -77,6 +77,9 @@ func (c *Cell) addUsage(shown []*observed) {
 	c.HasUsage = !slices.ContainsFunc(shown, func(o *observed) bool { return len(o.Usage) == 0 })
 	c.Worker = WorkerUsage{
 		Cores: over(shown, func(o *observed) float64 { return cores(o.Worker.CPU, o.Duration) }).Median,
+		CPUPerRequest: over(shown, func(o *observed) float64 {
+			return float64(o.Worker.CPU) / float64(max(o.done(), 1))
+		}).Median,
 		MemoryBytes: int64(over(shown, func(o *observed) float64 {
 			return float64(o.Worker.RSSBytes)
 		}).Max),

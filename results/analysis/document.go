@@ -333,6 +333,7 @@ type ReplicaUsage struct {
 
 // WorkerUsage is what the load worker itself used.
 type WorkerUsage struct {
-	Cores       float64 `json:"cores"`
-	MemoryBytes int64   `json:"memory_bytes"`
+	Cores         float64 `json:"cores"`
+	CPUPerRequest float64 `json:"cpu_ns_per_request"`
+	MemoryBytes   int64   `json:"memory_bytes"`
 }

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -35,8 +36,8 @@ func provenance(m results.Manifest) []Fact {
 	for _, environment := range slices.Sorted(maps.Keys(p.Engines)) {
 		add("engine of "+environment, p.Engines[environment])
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Images)) {
-		add("image "+name, p.Images[name])
+	for image, users := range usersOf(p.Images) {
+		add("image", image+" ("+users+")")
 	}
 	add("load comes from", p.LoadPath)
 	add("transport", p.Transport)
@@ -44,6 +45,22 @@ func provenance(m results.Manifest) []Fact {
 	add("scenario SHA-256", p.ScenarioHash)
 	add("seed", fmt.Sprint(p.Seed))
 	return facts
+}
+
+// usersOf yields each image once, with all that ran it: "production/web,
+// training/web".
+func usersOf(images map[string]string) iter.Seq2[string, string] {
+	users := map[string][]string{}
+	for _, user := range slices.Sorted(maps.Keys(images)) {
+		users[images[user]] = append(users[images[user]], user)
+	}
+	return func(yield func(string, string) bool) {
+		for _, image := range slices.Sorted(maps.Keys(users)) {
+			if !yield(image, strings.Join(users[image], ", ")) {
+				return
+			}
+		}
+	}
 }
 
 // commandLine quotes the arguments that need it.

@@ -118,7 +118,9 @@ func (m *statsMeter) receive(body io.ReadCloser) {
 			err = errors.New("the container does not run any more")
 		}
 		m.mu.Lock()
-		m.latest, m.failure = usage(s), err
+		if m.failure = err; err == nil {
+			m.latest = usage(s)
+		}
 		close(m.next)
 		m.next = make(chan struct{})
 		m.mu.Unlock()
@@ -140,11 +142,11 @@ func (m *statsMeter) Read(ctx context.Context) (engine.Usage, error) {
 		m.mu.Lock()
 		latest, failure, next := m.latest, m.failure, m.next
 		m.mu.Unlock()
-		switch {
-		case failure != nil:
-			return engine.Usage{}, failure
+		switch { // a good sample counts even if the stream has ended since
 		case !latest.At.Before(asked):
 			return latest, nil
+		case failure != nil:
+			return engine.Usage{}, failure
 		}
 		last = latest
 		select {
