@@ -34,7 +34,9 @@ func TestSplitClosedLoop(t *testing.T) {
 		{10, 10, 10, 1, 1},
 		{0, 7, 4, 0, 0}, // as long as it lasts
 	} {
-		whole := job(func(j *load.Job) { j.Requests, j.Concurrency, j.Duration = test.requests, test.concurrency, time.Second })
+		whole := job(func(j *load.Job) {
+			j.Requests, j.Concurrency, j.Duration = test.requests, test.concurrency, time.Second
+		})
 		shares, err := split(whole, test.workers)
 		if err != nil {
 			t.Fatal(err)
