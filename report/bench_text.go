@@ -99,9 +99,10 @@ func (b *benchText) counts(name string, of map[string]int64) {
 func (b *benchText) worker() {
 	t := b.t
 	text := units.Latency(t.Worker.CPU) + " CPU"
-	if secs := t.Duration.Seconds(); secs > 0 && t.Requests.Sent > 0 {
+	// Of a shorter load most is what the worker needed to get ready.
+	if t.Duration >= 100*time.Millisecond && t.Requests.Sent > 0 {
 		text += fmt.Sprintf(" (%s a request, %s of a core)",
-			units.Latency(t.Worker.CPU/time.Duration(t.Requests.Sent)), percent(t.Worker.CPU.Seconds()/secs))
+			units.Latency(t.Worker.CPU/time.Duration(t.Requests.Sent)), percent(t.Worker.CPU.Seconds()/t.Duration.Seconds()))
 	}
 	b.line("Worker", "%s, %s memory", text, units.Bytes(t.Worker.RSSBytes))
 }

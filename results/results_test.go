@@ -376,6 +376,9 @@ func TestJudge(t *testing.T) {
 		{"99.4 % sent", func(t *results.Trial) { t.Requests.Sent = 9940 }, results.Invalid},
 		{"nothing sent", func(t *results.Trial) { t.Requests = results.Counts{} }, results.Invalid},
 		{"worker used both CPUs", func(t *results.Trial) { t.Worker.CPU = 17 * time.Second }, results.Suspect},
+		{"of a short load the worker's CPU says little", func(t *results.Trial) {
+			t.Duration, t.Worker.CPU = 99*time.Millisecond, 198*time.Millisecond
+		}, results.Valid},
 		{"invalid stays invalid", func(t *results.Trial) { t.Requests.Sent, t.Worker.CPU = 1, 20*time.Second }, results.Invalid},
 	}
 	for _, tt := range tests {

@@ -16,6 +16,9 @@ const (
 	lagShare = 0.10
 	// busyShare is how much of the host the load worker may use.
 	busyShare = 0.80
+	// busyFrom is how long a load lasts at least before its worker's CPU is
+	// judged: what is metered includes the worker's preparations.
+	busyFrom = 100 * time.Millisecond
 )
 
 // Judge says whether a trial may be believed, by how its load was generated:
@@ -47,7 +50,7 @@ func Judge(t Trial, cpus int) Validity {
 				rank, lag.Round(10*time.Microsecond), limit.Round(10*time.Microsecond), lagFloor, 100*lagShare)
 		}
 	}
-	if available := t.Duration.Seconds() * float64(cpus); available > 0 {
+	if available := t.Duration.Seconds() * float64(cpus); t.Duration >= busyFrom && available > 0 {
 		if busy := t.Worker.CPU.Seconds() / available; busy > busyShare {
 			worsen(Suspect, "the load worker used %.0f %% of the host's CPU: it may be what was measured", 100*busy)
 		}
