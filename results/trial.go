@@ -24,7 +24,7 @@ type Trial struct {
 	// Concurrency is that of a closed loop.
 	Concurrency   int     `json:"concurrency,omitempty"`
 	KeepAlive     bool    `json:"keepalive"`
-	RequestedRate float64 `json:"requested_rate"` // requests/s of an open loop, else 0
+	RequestedRate float64 `json:"requested_rate"` // mean requests/s of an open loop as they were due, else 0
 	Due           int64   `json:"due"`
 	Requests      Counts  `json:"requests"`
 	// Throughput is good answers per second: requests that fail fast do not

@@ -58,29 +58,26 @@ func describe(info engine.Info) string {
 	return text
 }
 
-// loadSummaries says of each load what it is.
-func loadSummaries(s *scenarios.Scenario) map[string]results.LoadSummary {
+// loadSummaries says of each load what it is. The error is about a rate that
+// cannot be sent.
+func loadSummaries(s *scenarios.Scenario) (map[string]results.LoadSummary, error) {
 	summaries := map[string]results.LoadSummary{}
 	for _, l := range s.Loads {
-		sum := results.LoadSummary{
-			Mode: string(l.Mode), Requests: l.Requests, Concurrency: l.Concurrency,
-			Rate: l.Rate.PerSecond(), Duration: l.Duration, KeepAlive: l.KeepAlive,
+		rate, err := jobFor(l).MeanRate()
+		if err != nil {
+			return nil, fmt.Errorf("%s: loads.%s: %w", s.File, l.Name, err)
 		}
 		connections := "a new connection each"
 		if l.KeepAlive {
 			connections = "connections kept"
 		}
-		switch {
-		case l.Mode == scenarios.Open:
-			sum.Text = fmt.Sprintf("open loop, %s for %v, %s", l.Rate, l.Duration, connections)
-		case l.Requests > 0:
-			sum.Text = fmt.Sprintf("closed loop, %d requests, %d at a time, %s", l.Requests, l.Concurrency, connections)
-		default:
-			sum.Text = fmt.Sprintf("closed loop, %v, %d at a time, %s", l.Duration, l.Concurrency, connections)
+		summaries[l.Name] = results.LoadSummary{
+			Mode: string(l.Mode), Text: l.Text() + ", " + connections,
+			Requests: l.Requests, Concurrency: l.Concurrency, Think: l.Think,
+			Rate: rate, Duration: l.Duration, KeepAlive: l.KeepAlive,
 		}
-		summaries[l.Name] = sum
 	}
-	return summaries
+	return summaries, nil
 }
 
 // warnings collects what is asked for and not honoured, by the scenario with
