@@ -21,12 +21,14 @@ type Trial struct {
 	// was ready.
 	Startup map[string]time.Duration `json:"startup_ns"`
 	Mode    string                   `json:"mode"` // closed or open
-	// Concurrency is that of a closed loop.
-	Concurrency   int     `json:"concurrency,omitempty"`
-	KeepAlive     bool    `json:"keepalive"`
-	RequestedRate float64 `json:"requested_rate"` // mean requests/s of an open loop as they were due, else 0
-	Due           int64   `json:"due"`
-	Requests      Counts  `json:"requests"`
+	// Concurrency is that of a closed loop, Think how long each of its
+	// senders pauses between requests.
+	Concurrency   int           `json:"concurrency,omitempty"`
+	Think         time.Duration `json:"think_ns,omitempty"`
+	KeepAlive     bool          `json:"keepalive"`
+	RequestedRate float64       `json:"requested_rate"` // mean requests/s of an open loop as they were due, else 0
+	Due           int64         `json:"due"`
+	Requests      Counts        `json:"requests"`
 	// Throughput is good answers per second: requests that fail fast do not
 	// make a stack look fast.
 	Throughput float64      `json:"throughput_rps"`

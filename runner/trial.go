@@ -270,7 +270,7 @@ func (t *trial) requestedRate(due int64) float64 {
 func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
 	base := results.Trial{
 		Environment: t.Environment, Scale: t.stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
-		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, KeepAlive: t.load.KeepAlive,
+		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive,
 		Target: t.env.Target, Metering: meters.Source(),
 		Images: map[string]string{},
 	}

@@ -354,6 +354,8 @@ func (b *builder) stages(at string, in load) (stages []Stage, duration time.Dura
 	}
 	switch {
 	case !sound:
+	case len(stages) == 0:
+		b.contents.Add(at+".stages", "is empty; give at least one, such as {to: 500/s, over: 30s}")
 	case duration == 0:
 		b.contents.Add(at+".stages", "take no time; give at least one of them an over above 0")
 	case !busy:
@@ -378,7 +380,7 @@ func (b *builder) sine(at string, in load) *Sine {
 	if !b.contents.Has(wave + ".start") {
 		out.Start = Rising
 	}
-	if b.contents.Sound(at+".rate") && b.contents.Sound(wave+".amplitude") && out.Amplitude.PerSecond() > Rate(in.Rate).PerSecond() {
+	if b.contents.Sound(at+".rate") && b.contents.Sound(wave+".amplitude") && out.Amplitude.above(Rate(in.Rate)) {
 		b.contents.Add(wave+".amplitude", "%s is above the mean of %s: a rate cannot be negative", out.Amplitude, Rate(in.Rate))
 	}
 	if b.contents.Sound(at+".duration") && out.Period > 0 && in.Duration/duration(out.Period) >= mostPeriods {
@@ -393,7 +395,7 @@ func (b *builder) checkLoad(at string, in load) {
 	closed, open := has("requests") || has("concurrency"), has("rate") || has("stages")
 	switch {
 	case closed && open:
-		b.contents.Add(at, "is of two kinds: an open loop has a rate and a duration, a closed loop has concurrency and either requests or a duration")
+		b.contents.Add(at, "is of two kinds: an open loop has a rate and a duration, or stages, a closed loop has concurrency and either requests or a duration")
 	case open && has("think"):
 		b.contents.AddKey(at+".think", "belongs to a closed loop; an open loop sends requests when they are due")
 	case !open && has("arrivals"):
@@ -404,8 +406,6 @@ func (b *builder) checkLoad(at string, in load) {
 		b.contents.AddKey(at+".sine", "has no mean to swing around; give the load a rate")
 	case has("stages") && has("duration"):
 		b.contents.AddKey(at+".duration", "follows from the stages; leave it out")
-	case has("stages") && b.contents.Sound(at+".stages") && len(in.Stages) == 0:
-		b.contents.Add(at+".stages", "is empty; give at least one")
 	case has("stages"):
 	case closed && has("requests") && has("duration"):
 		b.contents.Add(at, "ends twice: a closed loop ends after its requests or after its duration; leave one of them out")
@@ -419,7 +419,7 @@ func (b *builder) checkLoad(at string, in load) {
 	case closed && !has("requests") && !has("duration"):
 		b.contents.Add(at, "has no end; add requests or a duration")
 	case !closed && !open:
-		b.contents.Add(at, "has neither a rate (open loop) nor a concurrency (closed loop)")
+		b.contents.Add(at, "has neither a rate or stages (open loop) nor a concurrency (closed loop)")
 	}
 }
 

@@ -7,6 +7,7 @@ package scenarios
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -229,6 +230,11 @@ func (r Rate) PerSecond() float64 {
 		return 0
 	}
 	return float64(r.Count) / r.Per.Seconds()
+}
+
+// above compares exactly.
+func (r Rate) above(other Rate) bool {
+	return big.NewRat(int64(r.Count), int64(r.Per)).Cmp(big.NewRat(int64(other.Count), int64(other.Per))) > 0
 }
 
 // String renders the rate as "200/s".

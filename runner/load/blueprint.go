@@ -136,14 +136,19 @@ func (j Job) ramp() (*Ramp, error) {
 // integral of the rate over time divided by the duration. It is 0 for a closed
 // loop.
 func (j Job) MeanRate() (float64, error) {
-	if j.Concurrency > 0 {
-		return 0, nil
-	}
-	ramp, err := j.ramp()
+	schedule, err := j.schedule()
 	if err != nil {
 		return 0, fmt.Errorf("rate of the load: %w", err)
 	}
-	return ramp.mean(), nil
+	switch s := schedule.(type) {
+	case nil:
+		return 0, nil
+	case *Ramp:
+		return s.mean(), nil
+	case *Poisson:
+		return s.ramp.mean(), nil
+	}
+	return float64(j.RateCount) / j.RatePer.Seconds(), nil
 }
 
 func newEndpoint(j Job, target string) (endpoint, error) {
