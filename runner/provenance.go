@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"plimsoll/results"
 	"plimsoll/runner/engine"
 	"plimsoll/scenarios"
+	"plimsoll/scenarios/yamlfile"
 )
 
 // provenance says under which circumstances the run's numbers arise.
@@ -58,14 +58,14 @@ func describe(info engine.Info) string {
 	return text
 }
 
-// loadSummaries says of each load what it is. The error is about a rate that
-// cannot be sent.
+// loadSummaries says of each load what it is. A rate that cannot be sent is a
+// *scenarios.Error.
 func loadSummaries(s *scenarios.Scenario) (map[string]results.LoadSummary, error) {
 	summaries := map[string]results.LoadSummary{}
 	for _, l := range s.Loads {
 		rate, err := jobFor(l).MeanRate()
 		if err != nil {
-			return nil, fmt.Errorf("%s: loads.%s: %w", s.File, l.Name, err)
+			return nil, yamlfile.NewError(scenarios.Problem{File: s.File, Path: "loads." + l.Name, Message: err.Error()})
 		}
 		connections := "a new connection each"
 		if l.KeepAlive {

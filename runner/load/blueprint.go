@@ -138,7 +138,7 @@ func (j Job) ramp() (*Ramp, error) {
 func (j Job) MeanRate() (float64, error) {
 	schedule, err := j.schedule()
 	if err != nil {
-		return 0, fmt.Errorf("rate of the load: %w", err)
+		return 0, err
 	}
 	switch s := schedule.(type) {
 	case nil:

@@ -33,7 +33,9 @@ const (
 // The wave is a Ramp of 64 chords for each period, which are made a little
 // higher than the wave so that the integral is the sine's exactly at each
 // chord's ends; in between it is off by less than 2·10⁻⁴ of what the amplitude
-// makes in a chord's time. Its number of requests is the integral rounded up,
+// makes in a chord's time. (Where the amplitude comes within a thousandth of
+// the mean, the rate would be negative at the trough, and it is the integral of
+// whole periods that is exact.) Its number of requests is the integral rounded up,
 // but for a remainder below a hundredth of a request. vegeta's SinePacer,
 // whose integral this is, would have to solve for each request numerically.
 func NewSine(mean Rate, s Sine, duration time.Duration) (*Ramp, error) {
