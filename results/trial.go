@@ -15,7 +15,7 @@ type Trial struct {
 	Index       int            `json:"index"`
 	Started     time.Time      `json:"started"`
 	// Duration is the measured phase, from its begin to the end of its last
-	// request.
+	// request, and in an open loop at least as long as was asked for.
 	Duration time.Duration `json:"duration_ns"`
 	// Startup is the time from the begin of the start-up until a replica
 	// was ready.
