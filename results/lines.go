@@ -50,7 +50,8 @@ type Final struct {
 	Phase Phase `json:"phase"`
 	// Began is the instant of the phase's begin by the worker's clock.
 	Began time.Time `json:"began"`
-	// Length is the time from the begin to the end of the last request.
+	// Length is the time from the begin to the end of the last request; of an
+	// open loop that was not ended early at least its schedule's duration.
 	Length time.Duration `json:"length_ns"`
 	// Due is how many requests the schedule asked for; in a closed loop as
 	// many as were sent.

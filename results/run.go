@@ -36,13 +36,17 @@ type Manifest struct {
 
 // LoadSummary says in words and numbers what a load was.
 type LoadSummary struct {
-	Mode        string        `json:"mode"`
-	Text        string        `json:"text"` // "1000 requests, 10 at a time, no keep-alive"
-	Requests    int           `json:"requests,omitempty"`
-	Concurrency int           `json:"concurrency,omitempty"`
-	Rate        float64       `json:"rate,omitempty"`
-	Duration    time.Duration `json:"duration_ns,omitempty"`
-	KeepAlive   bool          `json:"keepalive"`
+	Mode        string `json:"mode"`
+	Text        string `json:"text"` // "1000 requests, 10 at a time, no keep-alive"
+	Requests    int    `json:"requests,omitempty"`
+	Concurrency int    `json:"concurrency,omitempty"`
+	// Think is how long each sender of a closed loop pauses between requests.
+	Think time.Duration `json:"think_ns,omitempty"`
+	// Rate is that of an open loop in requests per second; of one that
+	// changes it, the mean over the whole load.
+	Rate      float64       `json:"rate,omitempty"`
+	Duration  time.Duration `json:"duration_ns,omitempty"`
+	KeepAlive bool          `json:"keepalive"`
 }
 
 // Failure is a trial that could not be finished.

@@ -15,18 +15,20 @@ type Trial struct {
 	Index       int            `json:"index"`
 	Started     time.Time      `json:"started"`
 	// Duration is the measured phase, from its begin to the end of its last
-	// request.
+	// request, and in an open loop at least as long as was asked for.
 	Duration time.Duration `json:"duration_ns"`
 	// Startup is the time from the begin of the start-up until a replica
 	// was ready.
 	Startup map[string]time.Duration `json:"startup_ns"`
 	Mode    string                   `json:"mode"` // closed or open
-	// Concurrency is that of a closed loop.
-	Concurrency   int     `json:"concurrency,omitempty"`
-	KeepAlive     bool    `json:"keepalive"`
-	RequestedRate float64 `json:"requested_rate"` // requests/s of an open loop, else 0
-	Due           int64   `json:"due"`
-	Requests      Counts  `json:"requests"`
+	// Concurrency is that of a closed loop, Think how long each of its
+	// senders pauses between requests.
+	Concurrency   int           `json:"concurrency,omitempty"`
+	Think         time.Duration `json:"think_ns,omitempty"`
+	KeepAlive     bool          `json:"keepalive"`
+	RequestedRate float64       `json:"requested_rate"` // mean requests/s of an open loop as they were due, else 0
+	Due           int64         `json:"due"`
+	Requests      Counts        `json:"requests"`
 	// Throughput is good answers per second: requests that fail fast do not
 	// make a stack look fast.
 	Throughput float64      `json:"throughput_rps"`

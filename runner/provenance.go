@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"runtime"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"plimsoll/results"
 	"plimsoll/runner/engine"
 	"plimsoll/scenarios"
+	"plimsoll/scenarios/yamlfile"
 )
 
 // provenance says under which circumstances the run's numbers arise.
@@ -58,29 +58,26 @@ func describe(info engine.Info) string {
 	return text
 }
 
-// loadSummaries says of each load what it is.
-func loadSummaries(s *scenarios.Scenario) map[string]results.LoadSummary {
+// loadSummaries says of each load what it is. A rate that cannot be sent is a
+// *scenarios.Error.
+func loadSummaries(s *scenarios.Scenario) (map[string]results.LoadSummary, error) {
 	summaries := map[string]results.LoadSummary{}
 	for _, l := range s.Loads {
-		sum := results.LoadSummary{
-			Mode: string(l.Mode), Requests: l.Requests, Concurrency: l.Concurrency,
-			Rate: l.Rate.PerSecond(), Duration: l.Duration, KeepAlive: l.KeepAlive,
+		rate, err := jobFor(l).MeanRate()
+		if err != nil {
+			return nil, yamlfile.NewError(scenarios.Problem{File: s.File, Path: "loads." + l.Name, Message: err.Error()})
 		}
 		connections := "a new connection each"
 		if l.KeepAlive {
 			connections = "connections kept"
 		}
-		switch {
-		case l.Mode == scenarios.Open:
-			sum.Text = fmt.Sprintf("open loop, %s for %v, %s", l.Rate, l.Duration, connections)
-		case l.Requests > 0:
-			sum.Text = fmt.Sprintf("closed loop, %d requests, %d at a time, %s", l.Requests, l.Concurrency, connections)
-		default:
-			sum.Text = fmt.Sprintf("closed loop, %v, %d at a time, %s", l.Duration, l.Concurrency, connections)
+		summaries[l.Name] = results.LoadSummary{
+			Mode: string(l.Mode), Text: l.Text() + ", " + connections,
+			Requests: l.Requests, Concurrency: l.Concurrency, Think: l.Think,
+			Rate: rate, Duration: l.Duration, KeepAlive: l.KeepAlive,
 		}
-		summaries[l.Name] = sum
 	}
-	return summaries
+	return summaries, nil
 }
 
 // warnings collects what is asked for and not honoured, by the scenario with

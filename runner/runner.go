@@ -180,13 +180,17 @@ func (r *run) openRecord(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	loads, err := loadSummaries(r.Scenario)
+	if err != nil {
+		return err
+	}
 	provenance.ScenarioHash = hex.EncodeToString(digest[:])
 	r.manifest = results.Manifest{
 		ID:         fmt.Sprintf("%s-%s", slug(r.Scenario.Name), now.UTC().Format("20060102-150405")),
 		Scenario:   r.Scenario.Name,
 		Started:    now,
 		Plan:       *r.Plan,
-		Loads:      loadSummaries(r.Scenario),
+		Loads:      loads,
 		Provenance: provenance,
 		Warnings:   r.warnings(),
 	}

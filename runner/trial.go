@@ -222,13 +222,8 @@ func (t *trial) append(l results.Line) error {
 // jobs are what the worker is to do: the same load twice, for the warm-up's
 // time and for its own.
 func (t *trial) jobs(targets []string, host string) []load.Job {
-	measured := load.Job{
-		Phase: results.Measure, Targets: targets, Host: host,
-		Concurrency: t.load.Concurrency, Requests: int64(t.load.Requests),
-		RateCount: t.load.Rate.Count, RatePer: t.load.Rate.Per,
-		Duration: t.load.Duration, KeepAlive: t.load.KeepAlive, Timeout: t.load.Timeout,
-		Seed: t.manifest.Plan.Seed + uint64(t.Index),
-	}
+	measured := jobFor(t.load)
+	measured.Targets, measured.Host, measured.Seed = targets, host, t.manifest.Plan.Seed+uint64(t.Index)
 	for _, req := range t.Scenario.Requests {
 		measured.Mix = append(measured.Mix, load.Request{
 			Name: req.Name, Method: req.Method, Path: req.Path, Headers: req.Headers, Body: req.Body, Weight: req.Weight,
@@ -239,20 +234,51 @@ func (t *trial) jobs(targets []string, host string) []load.Job {
 	}
 	warmup := measured
 	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup
+	// A rate that changes is warmed up at one that does not.
+	rate := t.load.WarmupRate()
+	warmup.RateCount, warmup.RatePer, warmup.Stages, warmup.Sine = rate.Count, rate.Per, nil, nil
 	return []load.Job{warmup, measured}
+}
+
+// jobFor is what of a job follows from the load alone.
+func jobFor(l scenarios.Load) load.Job {
+	rate := func(r scenarios.Rate) load.Rate { return load.Rate{Count: r.Count, Per: r.Per} }
+	job := load.Job{
+		Phase:       results.Measure,
+		Concurrency: l.Concurrency, Requests: int64(l.Requests), Think: l.Think,
+		RateCount: l.Rate.Count, RatePer: l.Rate.Per, Poisson: l.Arrivals == scenarios.Poisson,
+		Duration: l.Duration, KeepAlive: l.KeepAlive, Timeout: l.Timeout,
+	}
+	for _, s := range l.Stages {
+		job.Stages = append(job.Stages, load.Stage{To: rate(s.To), Over: s.Over})
+	}
+	if l.Sine != nil {
+		job.Sine = &load.Sine{Amplitude: rate(l.Sine.Amplitude), Period: l.Sine.Period, Quarter: l.Sine.Start.Quarter()}
+	}
+	return job
+}
+
+// requestedRate is the mean rate that was asked for. Random arrivals are as
+// many as they are: what the stack is held against is how many were due.
+func (t *trial) requestedRate(due int64) float64 {
+	if t.load.Arrivals == scenarios.Poisson {
+		return float64(due) / t.load.Duration.Seconds()
+	}
+	return t.manifest.Loads[t.Load].Rate
 }
 
 func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
 	base := results.Trial{
 		Environment: t.Environment, Scale: t.stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
-		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, KeepAlive: t.load.KeepAlive,
-		RequestedRate: t.load.Rate.PerSecond(), Target: t.env.Target, Metering: meters.Source(),
+		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive,
+		Target: t.env.Target, Metering: meters.Source(),
 		Images: map[string]string{},
 	}
 	for _, replica := range state.Replicas {
 		base.Images[replica.Service] = replica.Image
 	}
 	t.summary = t.tally.Trial(base)
+	t.summary.RequestedRate = t.requestedRate(t.summary.Due)
 	t.summary.Validity = results.Judge(t.summary, runtime.NumCPU())
 }
 

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,18 +49,31 @@ type request struct {
 type load struct {
 	Requests    int      `json:"requests,omitempty" jsonschema:"minimum=1" jsonschema_description:"Closed loop: how many requests to send."`
 	Concurrency int      `json:"concurrency,omitempty" jsonschema:"minimum=1" jsonschema_description:"Closed loop: how many requests are in flight."`
-	Rate        rate     `json:"rate,omitzero" jsonschema_description:"Open loop: how many requests are sent per period, whatever the server does."`
+	Think       duration `json:"think,omitzero" jsonschema_description:"Closed loop: how long each sender pauses between an answer and its next request; not at all if left out."`
+	Rate        rate     `json:"rate,omitzero" jsonschema_description:"Open loop: how many requests are sent per period, whatever the server does. With stages the rate that they begin at, 0 if left out; with sine the mean."`
+	Stages      []stage  `json:"stages,omitempty" jsonschema:"minItems=1" jsonschema_description:"Open loop: how the rate changes, step by step."`
+	Sine        sine     `json:"sine,omitzero" jsonschema_description:"Open loop: how the rate swings around its mean."`
+	Arrivals    arrivals `json:"arrivals,omitempty" jsonschema:"enum=constant,enum=poisson" jsonschema_description:"Open loop: constant (if left out) sends as evenly as the rate does, poisson as independent users arrive."`
 	Duration    duration `json:"duration,omitzero" jsonschema_description:"How long requests are sent."`
 	KeepAlive   bool     `json:"keepalive,omitempty" jsonschema_description:"Use a connection for more than one request; false if left out, as in ab."`
 	Timeout     duration `json:"timeout,omitzero" jsonschema_description:"How long an answer may take; 30s if left out."`
 
-	Stages      unsupported `json:"stages,omitzero" jsonschema:"-"`
-	Arrivals    unsupported `json:"arrivals,omitzero" jsonschema:"-"`
 	Protocol    unsupported `json:"protocol,omitzero" jsonschema:"-"`
 	Target      unsupported `json:"target,omitzero" jsonschema:"-"`
 	Payload     unsupported `json:"payload,omitzero" jsonschema:"-"`
 	Expect      unsupported `json:"expect,omitzero" jsonschema:"-"`
 	Connections unsupported `json:"connections,omitzero" jsonschema:"-"`
+}
+
+type stage struct {
+	To   level `json:"to" jsonschema_description:"The rate at the end of the stage; it may be 0."`
+	Over span  `json:"over" jsonschema_description:"How long it takes to get there; 0s is at once."`
+}
+
+type sine struct {
+	Amplitude rate      `json:"amplitude" jsonschema_description:"How far the rate goes above and below its mean; at most as far as the mean."`
+	Period    duration  `json:"period" jsonschema_description:"How long one wave takes."`
+	Start     sineStart `json:"start,omitempty" jsonschema:"enum=rising,enum=peak,enum=falling,enum=trough" jsonschema_description:"Where in the wave the load begins; rising, at the mean, if left out."`
 }
 
 // unsupported is a key that scenario files will have, but not yet.
@@ -111,6 +125,63 @@ func (d *duration) UnmarshalText(text []byte) error {
 // MarshalText writes what UnmarshalText reads.
 func (d duration) MarshalText() ([]byte, error) {
 	return []byte(units.Duration(time.Duration(d))), nil
+}
+
+// span is a duration such as "10s"; it may be 0.
+type span time.Duration
+
+// UnmarshalText reads what MarshalText writes.
+func (s *span) UnmarshalText(text []byte) error {
+	parsed, err := units.ParseDuration(string(text))
+	*s = span(parsed)
+	return err
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (s span) MarshalText() ([]byte, error) { return duration(s).MarshalText() }
+
+// level is a rate such as "200/s"; it may be 0.
+type level Rate
+
+// UnmarshalText reads what MarshalText writes.
+func (l *level) UnmarshalText(text []byte) error {
+	if zero, err := units.ParseThroughput(string(text)); err == nil && zero == 0 {
+		*l = level{Per: time.Second}
+		return nil
+	}
+	return (*rate)(l).UnmarshalText(text)
+}
+
+// MarshalText writes what UnmarshalText reads.
+func (l level) MarshalText() ([]byte, error) { return rate(l).MarshalText() }
+
+// sineStart is one of starts.
+type sineStart Start
+
+// UnmarshalText accepts the starts there are.
+func (s *sineStart) UnmarshalText(text []byte) error {
+	return oneOf(s, string(text), starts, "there is no start %q; use rising, peak, falling or trough%s")
+}
+
+// arrivals is Constant or Poisson.
+type arrivals Arrivals
+
+// UnmarshalText accepts the kinds of arrivals there are.
+func (a *arrivals) UnmarshalText(text []byte) error {
+	return oneOf(a, string(text), []Arrivals{Constant, Poisson}, "there are no %q arrivals; use constant or poisson%s")
+}
+
+// oneOf sets a word that has to be one of some.
+func oneOf[Word, Known ~string](word *Word, text string, known []Known, message string) error {
+	*word = Word(text)
+	if slices.Contains(known, Known(text)) {
+		return nil
+	}
+	names := make([]string, len(known))
+	for i, name := range known {
+		names[i] = string(name)
+	}
+	return fmt.Errorf(message, text, yamlfile.DidYouMean(text, names))
 }
 
 // rate is a rate such as "200/s".

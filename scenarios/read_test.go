@@ -120,7 +120,7 @@ func TestTwip(t *testing.T) {
 		},
 		Loads: []Load{
 			{Name: "ab", Mode: Closed, Requests: 1000, Concurrency: 10, Timeout: 30 * time.Second},
-			{Name: "steady", Mode: Open, Rate: Rate{200, time.Second}, Duration: 10 * time.Second, Timeout: 30 * time.Second},
+			{Name: "steady", Mode: Open, Rate: Rate{200, time.Second}, Arrivals: Constant, Duration: 10 * time.Second, Timeout: 30 * time.Second},
 		},
 		Warmup: 3 * time.Second, Trials: 1,
 		Objectives: []Objective{
@@ -178,6 +178,11 @@ loads:
   hourly: {rate: 7/h, duration: 1h}
   plain: {rate: 50, duration: 1s}
   aa: {concurrency: 3, duration: 500ms}
+  ramp: {stages: [{to: 500/s, over: 30s}, {to: 500/s, over: 1m}], arrivals: poisson}
+  spike: {rate: 90/m, stages: [{to: 50, over: 0}, {to: 50, over: 10s}, {to: 0, over: 0s}, {to: 0/h, over: 5s}], arrivals: constant}
+  tide: {<<: *defaults, rate: 200/s, sine: {amplitude: 100/s, period: 1m}}
+  ebb: {<<: *defaults, rate: 200/s, sine: {amplitude: 12000/m, period: 90s, start: trough}, arrivals: poisson}
+  pensive: {concurrency: 3, requests: 30, think: 250ms}
 warmup: none
 objectives: [p99.9 <= 250ms, mean>5us, "max < 2m", errors <= 0, throughput >= 30/m]
 `
@@ -228,11 +233,28 @@ func TestRich(t *testing.T) {
 			{Name: "GET /block", Method: "GET", Path: "/block", Body: "{\"json\": [1, 2]}\n# no comment\n", Weight: 1},
 		},
 		Loads: []Load{
-			{Name: "zz", Mode: Open, Rate: Rate{3000, minute}, Duration: 90 * second, Timeout: 2 * second},
-			{Name: "odd", Mode: Open, Rate: Rate{50, 10 * second}, Duration: 90 * second, Timeout: 2 * second, KeepAlive: true},
-			{Name: "hourly", Mode: Open, Rate: Rate{7, time.Hour}, Duration: time.Hour, Timeout: 30 * second},
-			{Name: "plain", Mode: Open, Rate: Rate{50, second}, Duration: second, Timeout: 30 * second},
+			{Name: "zz", Mode: Open, Rate: Rate{3000, minute}, Arrivals: Constant, Duration: 90 * second, Timeout: 2 * second},
+			{Name: "odd", Mode: Open, Rate: Rate{50, 10 * second}, Arrivals: Constant, Duration: 90 * second, Timeout: 2 * second, KeepAlive: true},
+			{Name: "hourly", Mode: Open, Rate: Rate{7, time.Hour}, Arrivals: Constant, Duration: time.Hour, Timeout: 30 * second},
+			{Name: "plain", Mode: Open, Rate: Rate{50, second}, Arrivals: Constant, Duration: second, Timeout: 30 * second},
 			{Name: "aa", Mode: Closed, Concurrency: 3, Duration: 500 * time.Millisecond, Timeout: 30 * second},
+			{
+				Name: "ramp", Mode: Open, Arrivals: Poisson, Duration: 90 * second, Timeout: 30 * second,
+				Stages: []Stage{{Rate{500, second}, 30 * second}, {Rate{500, second}, minute}},
+			},
+			{
+				Name: "spike", Mode: Open, Rate: Rate{90, minute}, Arrivals: Constant, Duration: 15 * second, Timeout: 30 * second,
+				Stages: []Stage{{Rate{50, second}, 0}, {Rate{50, second}, 10 * second}, {Rate{0, second}, 0}, {Rate{0, second}, 5 * second}},
+			},
+			{
+				Name: "tide", Mode: Open, Rate: Rate{200, second}, Arrivals: Constant, Duration: 90 * second, Timeout: 2 * second,
+				Sine: &Sine{Amplitude: Rate{100, second}, Period: minute, Start: Rising},
+			},
+			{
+				Name: "ebb", Mode: Open, Rate: Rate{200, second}, Arrivals: Poisson, Duration: 90 * second, Timeout: 2 * second,
+				Sine: &Sine{Amplitude: Rate{12000, minute}, Period: 90 * second, Start: Trough},
+			},
+			{Name: "pensive", Mode: Closed, Concurrency: 3, Requests: 30, Think: 250 * time.Millisecond, Timeout: 30 * second},
 		},
 		Trials: 3,
 		Objectives: []Objective{
@@ -249,6 +271,35 @@ func TestRich(t *testing.T) {
 	}
 	if len(got.Warnings) != 1 || !strings.HasSuffix(got.Warnings[0], "stack/compose.yaml: services.proxy.restart is not honoured") {
 		t.Errorf("warnings %q, want one, of restart", got.Warnings)
+	}
+}
+
+func TestLoadText(t *testing.T) {
+	s := readRich(t, t.TempDir())
+	for name, want := range map[string]struct{ text, warmup string }{
+		"zz":      {"open loop, 3000/m for 1m30s", "3000/m"},
+		"aa":      {"closed loop, 500ms, 3 at a time", "0/s"},
+		"pensive": {"closed loop, 30 requests, 3 at a time, each thinking 250ms", "0/s"},
+		"ramp":    {"open loop, 0/s to 500/s over 30s, 500/s for 1m, Poisson arrivals", "500/s"},
+		"spike":   {"open loop, at once 50/s, 50/s for 10s, at once 0/s, 0/s for 5s", "50/s"},
+		"tide":    {"open loop, 200/s ± 100/s in waves of 1m for 1m30s, rising first", "200/s"},
+		"ebb":     {"open loop, 200/s ± 12000/m in waves of 1m30s for 1m30s, trough first, Poisson arrivals", "200/s"},
+	} {
+		l, ok := s.Load(name)
+		if !ok {
+			t.Errorf("no load %s", name)
+			continue
+		}
+		if got := l.Text(); got != want.text {
+			t.Errorf("%s: %q, want %q", name, got, want.text)
+		}
+		if got := l.WarmupRate().String(); got != want.warmup {
+			t.Errorf("%s: warmed up at %s, want %s", name, got, want.warmup)
+		}
+	}
+	down := Load{Mode: Open, Rate: Rate{10, time.Second}, Stages: []Stage{{Rate{0, time.Second}, time.Second}}}
+	if got := down.WarmupRate(); got != down.Rate {
+		t.Errorf("stages that lead to nothing are warmed up at %s, want %s", got, down.Rate)
 	}
 }
 

@@ -36,10 +36,7 @@ func (s *Scenario) Resolved() (scenario []byte, files map[string][]byte, err err
 	}
 	r.text("loads:\n")
 	for _, l := range s.Loads {
-		r.entry(l.Name, load{
-			Requests: l.Requests, Concurrency: l.Concurrency, Rate: rate(l.Rate), Duration: duration(l.Duration),
-			KeepAlive: l.KeepAlive, Timeout: duration(l.Timeout),
-		})
+		r.entry(l.Name, l.written())
 	}
 	r.text("warmup: " + warmupText(s.Warmup) + "\n")
 	r.item("trials: ", s.Trials)
@@ -57,6 +54,23 @@ func warmupText(d time.Duration) string {
 		return none
 	}
 	return units.Duration(d)
+}
+
+// written is the load as a file has it.
+func (l Load) written() load {
+	out := load{
+		Requests: l.Requests, Concurrency: l.Concurrency, Think: duration(l.Think),
+		Rate: rate(l.Rate), Arrivals: arrivals(l.Arrivals), Duration: duration(l.Duration),
+		KeepAlive: l.KeepAlive, Timeout: duration(l.Timeout),
+	}
+	if l.Sine != nil {
+		out.Sine = sine{Amplitude: rate(l.Sine.Amplitude), Period: duration(l.Sine.Period), Start: sineStart(l.Sine.Start)}
+	}
+	for _, s := range l.Stages {
+		out.Stages = append(out.Stages, stage{To: level(s.To), Over: span(s.Over)})
+		out.Duration = 0
+	}
+	return out
 }
 
 // written is the request as a file has it.

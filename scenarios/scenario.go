@@ -7,10 +7,12 @@ package scenarios
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
 
+	"plimsoll/internal/units"
 	"plimsoll/scenarios/topology"
 )
 
@@ -95,16 +97,125 @@ type Load struct {
 	Requests int
 	// Concurrency is the number kept in flight in a closed loop.
 	Concurrency int
-	// Rate is the arrival rate of an open loop.
+	// Think is how long each sender of a closed loop pauses between an
+	// answer and its next request.
+	Think time.Duration
+	// Rate is the arrival rate of an open loop: the one that Stages begin
+	// at (0 per 0 if the file says none), the mean of a Sine.
 	Rate Rate
-	// Duration is how long requests are sent; 0 in a closed loop that has
-	// Requests.
+	// Stages change the rate one after the other; empty: it does not change
+	// so.
+	Stages []Stage
+	// Sine makes the rate swing; nil: it does not.
+	Sine *Sine
+	// Arrivals is how requests of an open loop follow one another; empty in
+	// a closed one.
+	Arrivals Arrivals
+	// Duration is how long requests are sent, that of all stages together; 0
+	// in a closed loop that has Requests.
 	Duration time.Duration
 	// KeepAlive uses a connection for more than one request. Off unless
 	// said, as in ab.
 	KeepAlive bool
 	// Timeout is how long an answer may take, counted from the send.
 	Timeout time.Duration
+}
+
+// Stage changes the rate linearly until it is To, within Over; an Over of 0
+// makes it jump.
+type Stage struct {
+	To   Rate // the count may be 0
+	Over time.Duration
+}
+
+// Sine is a rate that swings around its mean.
+type Sine struct {
+	Amplitude Rate // at most the mean
+	Period    time.Duration
+	Start     Start
+}
+
+// Start says where in its wave a sine begins.
+type Start string
+
+// Where a sine may begin: at the mean and rising, at the peak, at the mean and
+// falling, at the trough.
+const (
+	Rising  Start = "rising"
+	Peak    Start = "peak"
+	Falling Start = "falling"
+	Trough  Start = "trough"
+)
+
+// starts lists the starts by quarters of a period.
+var starts = []Start{Rising, Peak, Falling, Trough}
+
+// Quarter is the start in quarters of a period: 0 for Rising, 3 for Trough.
+func (s Start) Quarter() int { return slices.Index(starts, s) }
+
+// Arrivals is how the requests of an open loop follow one another.
+type Arrivals string
+
+const (
+	// Constant: as evenly as the rate does.
+	Constant Arrivals = "constant"
+	// Poisson: independently of each other, as those of many users.
+	Poisson Arrivals = "poisson"
+)
+
+// WarmupRate is the rate that an open loop is warmed up with: a constant one.
+// It is the rate that the first stage leads to (of those that lead to more
+// than nothing), and without stages the load's own, of a sine the mean.
+func (l Load) WarmupRate() Rate {
+	for _, s := range l.Stages {
+		if s.To.Count > 0 {
+			return s.To
+		}
+	}
+	return l.Rate
+}
+
+// Text says in words how the load sends its requests.
+func (l Load) Text() string {
+	duration, think, arrivals := units.Duration(l.Duration), "", ""
+	if l.Think > 0 {
+		think = ", each thinking " + units.Duration(l.Think)
+	}
+	if l.Arrivals == Poisson {
+		arrivals = ", Poisson arrivals"
+	}
+	switch {
+	case l.Mode == Closed && l.Requests > 0:
+		return fmt.Sprintf("closed loop, %d requests, %d at a time%s", l.Requests, l.Concurrency, think)
+	case l.Mode == Closed:
+		return fmt.Sprintf("closed loop, %s, %d at a time%s", duration, l.Concurrency, think)
+	case l.Sine != nil:
+		return fmt.Sprintf("open loop, %s ± %s in waves of %s for %s, %s first%s",
+			l.Rate, l.Sine.Amplitude, units.Duration(l.Sine.Period), duration, l.Sine.Start, arrivals)
+	case len(l.Stages) > 0:
+		return fmt.Sprintf("open loop, %s%s", l.course(), arrivals)
+	}
+	return fmt.Sprintf("open loop, %s for %s%s", l.Rate, duration, arrivals)
+}
+
+// course tells the stages: "0/s to 500/s over 30s, 500/s for 1m, at once
+// 10/s, 10/s for 5s".
+func (l Load) course() string {
+	var parts []string
+	rate := l.Rate
+	for _, s := range l.Stages {
+		over := units.Duration(s.Over)
+		switch {
+		case s.Over == 0:
+			parts = append(parts, "at once "+s.To.String())
+		case s.To.PerSecond() == rate.PerSecond():
+			parts = append(parts, s.To.String()+" for "+over)
+		default:
+			parts = append(parts, fmt.Sprintf("%s to %s over %s", rate, s.To, over))
+		}
+		rate = s.To
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Rate is a number of requests per period.
@@ -121,9 +232,16 @@ func (r Rate) PerSecond() float64 {
 	return float64(r.Count) / r.Per.Seconds()
 }
 
+// above compares exactly.
+func (r Rate) above(other Rate) bool {
+	return big.NewRat(int64(r.Count), int64(r.Per)).Cmp(big.NewRat(int64(other.Count), int64(other.Per))) > 0
+}
+
 // String renders the rate as "200/s".
 func (r Rate) String() string {
 	switch r.Per {
+	case 0:
+		return "0/s"
 	case time.Second:
 		return fmt.Sprintf("%d/s", r.Count)
 	case time.Minute:

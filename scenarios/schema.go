@@ -57,15 +57,26 @@ func (load) JSONSchemaExtend(s *jsonschema.Schema) {
 		return some
 	}
 	s.OneOf = []*jsonschema.Schema{
-		{Title: "closed loop, so many requests", Required: []string{"requests", "concurrency"}, Not: without("rate", "duration")},
-		{Title: "closed loop, so long", Required: []string{"concurrency", "duration"}, Not: without("rate", "requests")},
-		{Title: "open loop", Required: []string{"rate", "duration"}, Not: without("requests", "concurrency")},
+		{Title: "closed loop, so many requests", Required: []string{"requests", "concurrency"}, Not: without("rate", "stages", "sine", "arrivals", "duration")},
+		{Title: "closed loop, so long", Required: []string{"concurrency", "duration"}, Not: without("rate", "stages", "sine", "arrivals", "requests")},
+		{Title: "open loop", Required: []string{"rate", "duration"}, Not: without("requests", "concurrency", "think", "stages")},
+		{Title: "open loop, in stages", Required: []string{"stages"}, Not: without("requests", "concurrency", "think", "sine", "duration")},
 	}
 }
 
 // JSONSchema describes durations.
 func (duration) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Pattern: `^[0-9.]+(ns|us|µs|ms|s|m|h)`, Examples: []any{"10s", "250ms", "1m30s"}}
+}
+
+// JSONSchema describes durations that may be 0.
+func (span) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Const: 0}, {Const: "0"}, duration(0).JSONSchema()}}
+}
+
+// JSONSchema describes rates that may be 0.
+func (level) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{AnyOf: append(rate{}.JSONSchema().AnyOf, &jsonschema.Schema{Const: 0})}
 }
 
 // JSONSchema describes rates.

@@ -40,7 +40,16 @@ func TestSchemaAgrees(t *testing.T) {
 		{"two methods", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}\nrequests: [{get: /, post: /}]", false},
 		{"bad name", "environments: {a b: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}", false},
 		{"bad objective", "environments: {a: {target: http://b}}\nloads: {c: {concurrency: 1, requests: 1}}\nobjectives: [fast]", false},
-		{"later key", "environments: {a: {target: http://b}}\nloads: {c: {stages: []}}", false},
+		{"no stages", "environments: {a: {target: http://b}}\nloads: {c: {stages: []}}", false},
+		{"half a stage", "environments: {a: {target: http://b}}\nloads: {c: {stages: [{to: 1/s}]}}", false},
+		{"stages that end twice", "environments: {a: {target: http://b}}\nloads: {c: {stages: [{to: 1/s, over: 1s}], duration: 1s}}", false},
+		{"two shapes", "environments: {a: {target: http://b}}\nloads: {c: {stages: [{to: 1/s, over: 1s}], sine: {amplitude: 1/s, period: 1s}}}", false},
+		{"half a sine", "environments: {a: {target: http://b}}\nloads: {c: {rate: 2/s, duration: 1s, sine: {amplitude: 1/s}}}", false},
+		{"sine without a mean", "environments: {a: {target: http://b}}\nloads: {c: {duration: 1s, sine: {amplitude: 1/s, period: 1s}}}", false},
+		{"open loop that thinks", "environments: {a: {target: http://b}}\nloads: {c: {rate: 1/s, duration: 1s, think: 1s}}", false},
+		{"closed loop with arrivals", "environments: {a: {target: http://b}}\nloads: {c: {requests: 1, concurrency: 1, arrivals: poisson}}", false},
+		{"bad arrivals", "environments: {a: {target: http://b}}\nloads: {c: {rate: 1/s, duration: 1s, arrivals: rare}}", false},
+		{"later key", "environments: {a: {target: http://b}}\nloads: {c: {protocol: tcp, rate: 1/s, duration: 1s}}", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -351,13 +351,15 @@ func findLost(_ *Cell, g *cellGroup) []Finding {
 	})
 }
 
-// findInFlight checks a closed loop against Little's law.
+// findInFlight checks a closed loop against Little's law. A sender that thinks
+// is taken to be busy with a request then, and none thinks after its last one.
 func findInFlight(c *Cell, g *cellGroup) []Finding {
 	if !closed(c.Mode) {
 		return nil
 	}
 	return inTrials("inflight", "The loop was not kept full: the generator, or its start and end, shaped the throughput.", g.shown(), func(o *observed) string {
-		inFlight := float64(o.done()) / o.Duration.Seconds() * o.Latency.Response.Mean.Seconds()
+		thoughts := float64(max(o.done()-int64(o.Concurrency), 0)) * o.Think.Seconds()
+		inFlight := (float64(o.done())*o.Latency.Response.Mean.Seconds() + thoughts) / o.Duration.Seconds()
 		if o.Duration <= 0 || inFlight >= (1-balance)*float64(o.Concurrency) {
 			return ""
 		}

@@ -39,17 +39,20 @@ func TestStallNeedsABatch(t *testing.T) {
 	ms := time.Millisecond
 	for name, test := range map[string]struct {
 		times []time.Duration
+		think time.Duration
 		want  bool
 	}{
-		"even":                         {around(10*ms, 1000), false},
-		"one batch":                    {append(around(10*ms, 990), around(2*time.Second, 10)...), true},
-		"more than a batch":            {append(around(10*ms, 960), around(2*time.Second, 40)...), false},
-		"a batch that weighs little":   {append(around(10*ms, 990), around(150*ms, 10)...), false},
-		"slow throughout":              {around(2*time.Second, 1000), false},
-		"too short a time to tell":     {around(0, 1000), false},
-		"nothing was ever sent at all": {nil, false},
+		"even":                            {around(10*ms, 1000), 0, false},
+		"one batch":                       {append(around(10*ms, 990), around(2*time.Second, 10)...), 0, true},
+		"one batch, and senders think":    {append(around(10*ms, 990), around(2*time.Second, 10)...), ms, true},
+		"one batch, and they think a lot": {append(around(10*ms, 990), around(2*time.Second, 10)...), time.Second, false},
+		"more than a batch":               {append(around(10*ms, 960), around(2*time.Second, 40)...), 0, false},
+		"a batch that weighs little":      {append(around(10*ms, 990), around(150*ms, 10)...), 0, false},
+		"slow throughout":                 {around(2*time.Second, 1000), 0, false},
+		"too short a time to tell":        {around(0, 1000), 0, false},
+		"nothing was ever sent at all":    {nil, 0, false},
 	} {
-		_, got := stallOf(made(test.times).response, 10, 500)
+		_, got := stallOf(made(test.times).response, 10, test.think, 500)
 		if got != test.want {
 			t.Errorf("%s: stall %v, want %v", name, got, test.want)
 		}
@@ -154,6 +157,9 @@ func TestGeneratorFindings(t *testing.T) {
 	}
 	rate := func(r float64) func(*observed) { return func(o *observed) { o.RequestedRate = r } }
 	loop := func(c int) func(*observed) { return func(o *observed) { o.Concurrency = c } }
+	thinking := func(c int, think time.Duration) func(*observed) {
+		return func(o *observed) { o.Concurrency, o.Think = c, think }
+	}
 	throttled := func(d time.Duration) func(*observed) {
 		return func(o *observed) { o.Usage = []results.UsageTotal{{Replica: "web-1", Service: "web", Throttled: &d}} }
 	}
@@ -170,6 +176,8 @@ func TestGeneratorFindings(t *testing.T) {
 		{"behind", "open", rate(250), []string{"behind"}},
 		{"loop kept full", "closed", loop(20), nil},
 		{"loop not kept full", "closed", loop(40), []string{"inflight"}},
+		{"loop kept full by thinking", "closed", thinking(40, 100*ms), nil},
+		{"loop not kept full by thinking", "closed", thinking(40, 50*ms), []string{"inflight"}},
 		{"throttled", "open", throttled(time.Second), []string{"throttled"}},
 		{"hardly throttled", "open", throttled(10 * ms), nil},
 	} {

@@ -10,10 +10,11 @@ import (
 // as when containers answer for the first time: no more of them than the loop
 // keeps in flight, and yet much of the time. Its throughput is then a matter
 // of how many requests were sent in all, not of how fast the stack is.
-func stallOf(h *latency.Histogram, concurrency int, throughput float64) (Stall, bool) {
+func stallOf(h *latency.Histogram, concurrency int, think time.Duration, throughput float64) (Stall, bool) {
 	limit := stallFactor * h.Percentile(50)
 	var slow int64
-	var slowTime, allTime time.Duration
+	var slowTime time.Duration
+	allTime := think * time.Duration(h.Count()) // of the senders
 	for d, n := range h.Buckets() {
 		allTime += d * time.Duration(n)
 		if d >= limit {
@@ -28,8 +29,8 @@ func stallOf(h *latency.Histogram, concurrency int, throughput float64) (Stall, 
 	if share <= stallShare {
 		return Stall{}, false
 	}
-	// With c requests in flight all the time, the loop lasts as long as all
-	// requests' time divided by c.
+	// With c requests in flight or thought about all the time, the loop lasts
+	// as long as all senders' time divided by c.
 	rest := float64(h.Count()-slow) / float64(h.Count())
 	return Stall{
 		Requests: slow, Share: share,
@@ -42,7 +43,7 @@ func worstStall(trials []*observed) *Stall {
 	var worst *Stall
 	stalled := 0
 	for _, o := range trials {
-		s, found := stallOf(o.response, o.Concurrency, o.Throughput)
+		s, found := stallOf(o.response, o.Concurrency, o.Think, o.Throughput)
 		if !found {
 			continue
 		}

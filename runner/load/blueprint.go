@@ -80,26 +80,75 @@ func (j Job) checkBounds() error {
 		return errors.New("no request to send")
 	case j.Timeout <= 0:
 		return fmt.Errorf("timeout of %v: it must be above zero", j.Timeout)
-	case j.Concurrency < 0 || j.Requests < 0 || j.Duration < 0:
-		return errors.New("concurrency, requests and duration must not be negative")
-	case j.Concurrency == 0 && j.RateCount == 0:
+	case j.Concurrency < 0 || j.Requests < 0 || j.Duration < 0 || j.Think < 0:
+		return errors.New("concurrency, requests, duration and think time must not be negative")
+	case j.Concurrency == 0 && j.RateCount == 0 && len(j.Stages) == 0:
 		return errors.New("neither a concurrency (closed loop) nor a rate (open loop)")
-	case j.Concurrency > 0 && j.RateCount != 0:
+	case j.Concurrency > 0 && (j.RateCount != 0 || len(j.Stages) > 0 || j.Sine != nil || j.Poisson):
 		return errors.New("both a concurrency (closed loop) and a rate (open loop): one of them is too many")
 	case j.Concurrency > 0 && j.Requests == 0 && j.Duration == 0:
 		return errors.New("a closed loop needs a number of requests or a duration, or it would never end")
 	case j.Concurrency == 0 && j.Requests != 0:
 		return errors.New("an open loop ends after its duration, not after a number of requests")
+	case j.Concurrency == 0 && j.Think != 0:
+		return errors.New("an open loop has no think time: its requests are sent when they are due")
+	case len(j.Stages) > 0 && j.Sine != nil:
+		return errors.New("both stages and a sine: one of them is too many")
 	}
 	return nil
 }
 
 // schedule returns that of an open loop, nil for a closed one.
 func (j Job) schedule() (Schedule, error) {
-	if j.Concurrency > 0 {
+	switch {
+	case j.Concurrency > 0:
 		return nil, nil
+	case len(j.Stages) == 0 && j.Sine == nil && !j.Poisson:
+		return NewConstant(j.RateCount, j.RatePer, j.Duration)
 	}
-	return NewConstant(j.RateCount, j.RatePer, j.Duration)
+	ramp, err := j.ramp()
+	switch {
+	case err != nil:
+		return nil, err
+	case j.Poisson:
+		return NewPoisson(ramp, j.Seed), nil
+	}
+	return ramp, nil
+}
+
+// ramp is how the rate of an open loop changes, if it does.
+func (j Job) ramp() (*Ramp, error) {
+	rate := Rate{j.RateCount, j.RatePer}
+	switch {
+	case j.Sine != nil:
+		return NewSine(rate, *j.Sine, j.Duration)
+	case len(j.Stages) == 0:
+		return NewRamp(rate, []Stage{{To: rate, Over: j.Duration}})
+	}
+	ramp, err := NewRamp(rate, j.Stages)
+	if err == nil && ramp.length != j.Duration {
+		return nil, fmt.Errorf("stages that last %v together, and a duration of %v: they must be the same", ramp.length, j.Duration)
+	}
+	return ramp, err
+}
+
+// MeanRate is the mean rate of an open loop in requests per second: the
+// integral of the rate over time divided by the duration. It is 0 for a closed
+// loop.
+func (j Job) MeanRate() (float64, error) {
+	schedule, err := j.schedule()
+	if err != nil {
+		return 0, err
+	}
+	switch s := schedule.(type) {
+	case nil:
+		return 0, nil
+	case *Ramp:
+		return s.mean(), nil
+	case *Poisson:
+		return s.ramp.mean(), nil
+	}
+	return float64(j.RateCount) / j.RatePer.Seconds(), nil
 }
 
 func newEndpoint(j Job, target string) (endpoint, error) {

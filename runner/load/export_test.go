@@ -7,3 +7,6 @@ import "crypto/x509"
 func NewGeneralWith(roots *x509.CertPool, limit int) *General {
 	return &General{roots: roots, maxSenders: limit}
 }
+
+// ScheduleOf returns the schedule of an open loop.
+func ScheduleOf(job Job) (Schedule, error) { return job.schedule() }

@@ -56,8 +56,8 @@ func (g *General) Run(ctx context.Context, job Job, begin time.Time, rec *Record
 		return ignoreEnd(ctx, err)
 	}
 	if job.Concurrency > 0 {
-		s.closedLoop()
-		return nil
+		s.closedLoop(abort)
+		return ignoreEnd(ctx, context.Cause(s.ctx))
 	}
 	r := &relay{session: s, abort: abort, limit: g.maxSenders, idle: make([][]*runner, len(b.targets)), unwatched: none}
 	r.run()
@@ -110,12 +110,15 @@ func (s *session) forget(conn net.Conn) {
 }
 
 // closedLoop keeps Concurrency requests in flight until there have been enough
-// or time is up.
-func (s *session) closedLoop() {
+// or time is up. Between two requests each sender thinks, if the job says so.
+func (s *session) closedLoop(abort context.CancelCauseFunc) {
 	var (
 		taken atomic.Int64
 		wg    sync.WaitGroup
 	)
+	// Nobody thinks on when the last request has been taken.
+	thinking, enough := context.WithCancel(s.ctx)
+	defer enough()
 	senders := int64(s.job.Concurrency)
 	if s.job.Requests > 0 {
 		senders = min(senders, s.job.Requests)
@@ -129,7 +132,22 @@ func (s *session) closedLoop() {
 				if s.job.Requests > 0 && k >= s.job.Requests {
 					return
 				}
+				if k == s.job.Requests-1 {
+					enough()
+				}
 				out.send(k, atOnce)
+				if s.job.Think == 0 {
+					continue
+				}
+				next := s.since() + s.job.Think
+				if s.job.Duration > 0 && next >= s.job.Duration {
+					return
+				}
+				if err := precise.SleepUntil(thinking, s.begin.Add(next)); thinking.Err() != nil {
+					return
+				} else if err != nil {
+					abort(fmt.Errorf("load: %w", err))
+				}
 			}
 		})
 	}

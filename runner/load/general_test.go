@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -409,6 +410,104 @@ func TestOpenLoopKeepsItsSchedule(t *testing.T) {
 	}
 }
 
+// TestRatesThatChange sends loads whose rate changes, and holds the number of
+// requests and the earliest instants to the schedule.
+func TestRatesThatChange(t *testing.T) {
+	stages := []load.Stage{{To: perSecond(200), Over: 500 * ms}, {To: perSecond(50), Over: 0}, {To: perSecond(50), Over: 300 * ms}}
+	for name, c := range map[string]struct {
+		change func(*load.Job)
+		want   int64 // 0: whatever the seed says
+		mean   float64
+	}{
+		"stages":             {func(j *load.Job) { j.RateCount, j.Stages, j.Duration = 0, stages, 800*ms }, 65, 81.25},
+		"stages from a rate": {func(j *load.Job) { j.RateCount, j.Stages, j.Duration = 40, stages, 800*ms }, 75, 93.75},
+		"sine":               {func(j *load.Job) { j.Sine = &load.Sine{Amplitude: perSecond(100), Period: 250 * ms} }, 50, 100},
+		"poisson":            {func(j *load.Job) { j.Poisson = true }, 0, 100},
+		"poisson stages":     {func(j *load.Job) { j.RateCount, j.Stages, j.Duration, j.Poisson = 0, stages, 800*ms, true }, 0, 81.25},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var (
+				mu       sync.Mutex
+				arrivals []time.Time
+			)
+			url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				arrivals = append(arrivals, time.Now())
+				mu.Unlock()
+				hello(w, r)
+			})
+			job := open(100, 500*ms, url)
+			job.Seed = 3
+			c.change(&job)
+			schedule, err := load.ScheduleOf(job)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mean, err := job.MeanRate(); err != nil || math.Abs(mean-c.mean) > 1e-6*c.mean {
+				t.Errorf("mean rate %v, %v; want %v", mean, err, c.mean)
+			}
+			got, final := run(t.Context(), t, load.NewGeneral(), job)
+			total := schedule.Total()
+			if c.want != 0 && total != c.want || got.requests.OK != total || final.Due != total || int64(len(arrivals)) != total {
+				t.Fatalf("%d answers to %d due requests, %d arrivals, want %d (%d)", got.requests.OK, final.Due, len(arrivals), total, c.want)
+			}
+			for k, at := range arrivals {
+				if due, _ := schedule.Due(int64(k)); at.Sub(final.Began) < due {
+					t.Errorf("arrival %d came after %v, before it was due at %v", k, at.Sub(final.Began), due)
+				}
+			}
+		})
+	}
+}
+
+// TestThinkTime: a sender that thinks sends nothing meanwhile, does not think
+// after its last request, and can be interrupted.
+func TestThinkTime(t *testing.T) {
+	url, _ := serve(t, hello)
+	t.Run("requests", func(t *testing.T) {
+		job := closed(6, 2, true, url)
+		job.Think = 50 * ms
+		got, final := run(t.Context(), t, load.NewGeneral(), job)
+		// Three requests for each sender, unless one of them is slow.
+		if got.requests.OK != 6 || final.Length < 2*job.Think {
+			t.Errorf("%+v in %v", got.requests, final.Length)
+		}
+		if lag := got.latencies.Lag.Max(); lag != 0 {
+			t.Errorf("lag of up to %v in a closed loop", lag)
+		}
+	})
+	t.Run("duration", func(t *testing.T) {
+		job := closed(0, 2, true, url)
+		job.Think, job.Duration = 100*ms, 350*ms
+		got, _ := run(t.Context(), t, load.NewGeneral(), job)
+		if got.requests.OK < 2 || got.requests.OK > 8 || got.requests.Failed != 0 {
+			t.Errorf("%+v, want at most 4 of each sender", got.requests)
+		}
+	})
+	t.Run("for longer than the load", func(t *testing.T) {
+		job := closed(2, 2, true, url)
+		job.Think = time.Hour
+		got, _ := run(t.Context(), t, load.NewGeneral(), job)
+		if got.requests.OK != 2 {
+			t.Errorf("%+v", got.requests)
+		}
+		job.Requests, job.Duration = 0, time.Minute
+		if got, _ = run(t.Context(), t, load.NewGeneral(), job); got.requests.OK != 2 {
+			t.Errorf("%+v", got.requests)
+		}
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*ms)
+		defer cancel()
+		job := closed(100, 2, true, url)
+		job.Think = time.Hour
+		got, _ := run(ctx, t, load.NewGeneral(), job)
+		if got.requests.OK != 2 || got.requests.Sent != 2 {
+			t.Errorf("%+v, want one answer for each sender and nothing more", got.requests)
+		}
+	})
+}
+
 func TestTargetsInTurn(t *testing.T) {
 	var urls []string
 	var meters []*meter
@@ -621,17 +720,34 @@ func TestJobValidate(t *testing.T) {
 		"negative":       {func(j *load.Job) { j.Requests = -1 }, "negative"},
 		"open, requests": {func(j *load.Job) { *j = open(1, time.Second, "http://h"); j.Requests = 7 }, "after its duration"},
 		"open, endless":  {func(j *load.Job) { *j = open(1, 0, "http://h") }, "above zero"},
-		"scheme":         {func(j *load.Job) { j.Targets = []string{"ftp://h"} }, `"ftp"`},
-		"no scheme":      {func(j *load.Job) { j.Targets = []string{"h:80"} }, "scheme"},
-		"no host":        {func(j *load.Job) { j.Targets = []string{"http://:80"} }, "no host"},
-		"query":          {func(j *load.Job) { j.Targets = []string{"http://h/?a"} }, "query"},
-		"weight":         {func(j *load.Job) { j.Mix[0].Weight = 0 }, "weight"},
-		"path":           {func(j *load.Job) { j.Mix[0].Path = "index" }, "slash"},
-		"method":         {func(j *load.Job) { j.Mix[0].Method = "GET IT" }, "method"},
-		"header name":    {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"a b": "c"} }, "cannot be sent"},
-		"header value":   {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"A": "b\r\nC: d"} }, "cannot be sent"},
-		"connection":     {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"connection": "close"} }, "follows from"},
-		"twice":          {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"x-a": "1", "X-A": "2"} }, "twice"},
+		"closed, stages": {func(j *load.Job) { j.Stages = []load.Stage{{To: perSecond(1), Over: time.Second}} }, "both"},
+		"closed, random": {func(j *load.Job) { j.Poisson = true }, "both"},
+		"think":          {func(j *load.Job) { j.Think = -1 }, "negative"},
+		"open, think":    {func(j *load.Job) { *j = open(1, time.Second, "http://h"); j.Think = 1 }, "think time"},
+		"stages, sine": {func(j *load.Job) {
+			*j = open(1, time.Second, "http://h")
+			j.Stages, j.Sine = []load.Stage{{To: perSecond(1), Over: time.Second}}, &load.Sine{}
+		}, "too many"},
+		"stages, duration": {func(j *load.Job) {
+			*j = open(1, time.Second, "http://h")
+			j.Stages = []load.Stage{{To: perSecond(1), Over: 2 * time.Second}}
+		}, "must be the same"},
+		"sine": {func(j *load.Job) {
+			*j = open(1, time.Second, "http://h")
+			j.Sine = &load.Sine{Amplitude: perSecond(2), Period: time.Second}
+		}, "amplitude"},
+		"poisson, endless": {func(j *load.Job) { *j = open(1, 0, "http://h"); j.Poisson = true }, "request"},
+		"scheme":           {func(j *load.Job) { j.Targets = []string{"ftp://h"} }, `"ftp"`},
+		"no scheme":        {func(j *load.Job) { j.Targets = []string{"h:80"} }, "scheme"},
+		"no host":          {func(j *load.Job) { j.Targets = []string{"http://:80"} }, "no host"},
+		"query":            {func(j *load.Job) { j.Targets = []string{"http://h/?a"} }, "query"},
+		"weight":           {func(j *load.Job) { j.Mix[0].Weight = 0 }, "weight"},
+		"path":             {func(j *load.Job) { j.Mix[0].Path = "index" }, "slash"},
+		"method":           {func(j *load.Job) { j.Mix[0].Method = "GET IT" }, "method"},
+		"header name":      {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"a b": "c"} }, "cannot be sent"},
+		"header value":     {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"A": "b\r\nC: d"} }, "cannot be sent"},
+		"connection":       {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"connection": "close"} }, "follows from"},
+		"twice":            {func(j *load.Job) { j.Mix[0].Headers = map[string]string{"x-a": "1", "X-A": "2"} }, "twice"},
 	} {
 		job := closed(1, 1, true, "http://127.0.0.1:80")
 		c.change(&job)

@@ -26,13 +26,24 @@ type Job struct {
 	// Requests ends a closed loop after that many, Duration after that time;
 	// of both, whichever comes first.
 	Requests int64 `json:"requests,omitempty"`
-	// Rate is that of an open loop: RateCount requests per RatePer.
+	// Think is how long each sender of a closed loop waits between the end
+	// of a request and its next one.
+	Think time.Duration `json:"think_ns,omitempty"`
+	// Rate is that of an open loop: RateCount requests per RatePer. With
+	// Stages it is the rate that they begin at, with Sine the mean.
 	RateCount int           `json:"rate_count,omitempty"`
 	RatePer   time.Duration `json:"rate_per_ns,omitempty"`
-	Duration  time.Duration `json:"duration_ns,omitempty"`
+	// Duration is how long an open loop lasts; with Stages, their sum.
+	Duration time.Duration `json:"duration_ns,omitempty"`
+	// Stages or Sine change the rate of an open loop over time.
+	Stages []Stage `json:"stages,omitempty"`
+	Sine   *Sine   `json:"sine,omitempty"`
+	// Poisson makes the arrivals of an open loop independent of each other,
+	// at the same rate; Seed fixes them.
+	Poisson   bool          `json:"poisson,omitempty"`
 	KeepAlive bool          `json:"keepalive"`
 	Timeout   time.Duration `json:"timeout_ns"`
-	// Seed fixes the order in which the mix is drawn from.
+	// Seed fixes the order in which the mix is drawn from, and the arrivals.
 	Seed uint64 `json:"seed"`
 }
 
@@ -51,7 +62,8 @@ type Request struct {
 type Schedule interface {
 	// Due returns when request k (from 0) is due, counted from the begin of
 	// the phase; ok is false when the schedule has no such request. Due
-	// never decreases with k.
+	// never decreases with k. It may be asked by several goroutines at once,
+	// and is cheap when k goes up one by one.
 	Due(k int64) (due time.Duration, ok bool)
 	// Total is how many requests the schedule has.
 	Total() int64

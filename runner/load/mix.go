@@ -54,7 +54,7 @@ func NewDeck(mix []Request, seed uint64) (Deck, error) {
 // Draw returns the index in the mix of request k, counted from 0.
 func (d Deck) Draw(k int64) int { return int(d.cards[k%int64(len(d.cards))]) }
 
-func gcd(a, b int) int {
+func gcd[T int | uint64](a, b T) T {
 	for b != 0 {
 		a, b = b, a%b
 	}

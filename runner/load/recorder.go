@@ -169,6 +169,11 @@ func (r *Recorder) Final(began time.Time) (results.Final, error) {
 			return results.Final{}, err
 		}
 		final.Due = schedule.Total()
+		if r.sent == final.Due {
+			// What comes after the last due instant belongs to the load: a
+			// rate that ends low would else seem higher than it was.
+			final.Length = max(final.Length, r.job.Duration)
+		}
 	}
 	return final, nil
 }

@@ -322,3 +322,35 @@ func BenchmarkEncodeHistogram(b *testing.B) {
 		}
 	}
 }
+
+// TestFinalLength: an open loop lasts as long as its schedule, or until its
+// last answer, unless it was ended before all had been sent.
+func TestFinalLength(t *testing.T) {
+	job := load.Job{
+		Phase: results.Measure, Mix: mixOf(1), RateCount: 2, RatePer: time.Second, Duration: 3 * time.Second,
+		Stages: []load.Stage{{To: load.Rate{}, Over: time.Second}, {To: load.Rate{}, Over: 2 * time.Second}},
+	}
+	closed := load.Job{Phase: results.Measure, Mix: mixOf(1), Concurrency: 1, Requests: 1, Duration: 3 * time.Second}
+	for name, c := range map[string]struct {
+		job  load.Job
+		done time.Duration
+		want time.Duration
+	}{
+		"a quiet end":   {job, 100 * ms, 3 * time.Second},
+		"a late answer": {job, 4 * time.Second, 4 * time.Second},
+		"a closed loop": {closed, 100 * ms, 100 * ms},
+	} {
+		rec := load.NewRecorder(c.job)
+		rec.Record(load.Shot{Done: c.done})
+		final, err := rec.Final(time.Now())
+		if err != nil || final.Due != 1 || final.Length != c.want {
+			t.Errorf("%s: %v, %d due, %v; want %v", name, final.Length, final.Due, err, c.want)
+		}
+	}
+	job.Stages[1].To, job.Stages[0].To = load.Rate{}, load.Rate{Count: 2, Per: time.Second}
+	rec := load.NewRecorder(job)
+	rec.Record(load.Shot{Done: 100 * ms})
+	if final, err := rec.Final(time.Now()); err != nil || final.Due != 4 || final.Length != 100*ms {
+		t.Errorf("ended early: %v, %d due, %v; want 100ms and 4", final.Length, final.Due, err)
+	}
+}
