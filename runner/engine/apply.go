@@ -149,14 +149,14 @@ func (a *applier) perform(ctx context.Context, op Op) (Done, bool) {
 	case AwaitReady:
 		check = func(ctx context.Context, r Replica) (bool, string, error) {
 			if r.Status == Exited {
-				return false, "", exitError(ctx, a.Engine, r)
+				return false, "", exitError(ctx, a.Engine, op.Stack, r)
 			}
 			return probe(ctx, a.Engine, op.Service, r)
 		}
 	case AwaitExit:
 		check = func(ctx context.Context, r Replica) (bool, string, error) {
 			if r.Status == Exited && r.ExitCode != 0 {
-				return false, "", exitError(ctx, a.Engine, r)
+				return false, "", exitError(ctx, a.Engine, op.Stack, r)
 			}
 			return r.Status == Exited, "still running", nil
 		}
@@ -186,7 +186,8 @@ func (a *applier) succeeded(ctx context.Context, op Op, err error) bool {
 	return false
 }
 
-func exitError(ctx context.Context, eng Engine, r Replica) error {
+func exitError(ctx context.Context, eng Engine, stack string, r Replica) error {
+	r = whyKilled(ctx, eng, stack, r)
 	why := fmt.Sprintf("ended with exit code %d", r.ExitCode)
 	if r.OOMKilled {
 		why += " (killed for using more memory than its limit)"
@@ -195,6 +196,33 @@ func exitError(ctx context.Context, eng Engine, r Replica) error {
 		return fmt.Errorf("%s; its last lines:\n    %s", why, strings.ReplaceAll(logs, "\n", "\n    "))
 	}
 	return fmt.Errorf("%s; it printed nothing", why)
+}
+
+// whyKilled looks again at a replica that was killed: an engine may learn a
+// moment after the end that it was for its memory.
+func whyKilled(ctx context.Context, eng Engine, stack string, r Replica) Replica {
+	const (
+		killed = 128 + 9 // SIGKILL
+		looks  = 5
+		pause  = 100 * time.Millisecond
+	)
+	for range looks {
+		if r.ExitCode != killed || r.OOMKilled {
+			break
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return r
+		}
+		state, err := eng.Observe(ctx, stack)
+		again, ok := find(state, r.Service, r.Number)
+		if err != nil || !ok {
+			break // what is known is enough
+		}
+		r = again
+	}
+	return r
 }
 
 func lastLogs(ctx context.Context, eng Engine, r Replica) string {
