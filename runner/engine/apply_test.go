@@ -207,6 +207,35 @@ func TestApplyReplicaExits(t *testing.T) {
 	}
 }
 
+// learnsLate is an engine that knows a moment after a replica's end that it was
+// killed for its memory, as Docker does.
+type learnsLate struct {
+	*enginetest.Fake
+	ended time.Time
+}
+
+func (l *learnsLate) Observe(ctx context.Context, stack string) (engine.State, error) {
+	state, err := l.Fake.Observe(ctx, stack)
+	for i, r := range state.Replicas {
+		if r.Status == engine.Exited && l.ended.IsZero() {
+			l.ended = time.Now()
+		}
+		state.Replicas[i].OOMKilled = r.Status == engine.Exited && time.Since(l.ended) > 150*time.Millisecond
+	}
+	return state, err
+}
+
+func TestApplyAsksAgainWhyAReplicaWasKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fake := &enginetest.Fake{Behaviours: map[string]enginetest.Behaviour{"web": {Exits: true, ExitCode: 137, Unhealthy: 1 << 30}}}
+		_, _, err := applyTo(t.Context(), &learnsLate{Fake: fake}, stackOf(checked("web", 1)), engine.ApplyOptions{})
+		const want = "await ready web-1: ended with exit code 137 (killed for using more memory than its limit); it printed nothing"
+		if err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	})
+}
+
 func TestApplyJobThatNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stack := stackOf(checked("after", 1, topology.Dependency{Service: "job", Condition: topology.Completed}), checked("job", 1))
