@@ -13,6 +13,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"plimsoll/internal/latency"
+	"plimsoll/internal/testenv"
 	"plimsoll/report"
 	"plimsoll/results"
 	"plimsoll/results/analysis"
@@ -71,9 +72,9 @@ func renderBench(t *testing.T, format string, b report.Bench) string {
 
 func TestBenchGolden(t *testing.T) {
 	closed, open := benchOf("closed", 1000, 4*time.Millisecond), benchOf("open", 20_000, 300*time.Microsecond)
-	golden(t, "bench-closed.txt", []byte(renderBench(t, "text", closed)))
-	golden(t, "bench-open.txt", []byte(renderBench(t, "text", open)))
-	golden(t, "bench-closed.csv", []byte(renderBench(t, "csv", closed)))
+	testenv.Golden(t, "testdata/bench-closed.txt", renderBench(t, "text", closed))
+	testenv.Golden(t, "testdata/bench-open.txt", renderBench(t, "text", open))
+	testenv.Golden(t, "testdata/bench-closed.csv", renderBench(t, "csv", closed))
 }
 
 // Whatever was measured, the text fits 80 columns, and the bars add up.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,11 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plimsoll/internal/testenv"
 	"plimsoll/report"
 	"plimsoll/results/analysis"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 // document reads one of the documents that package analysis is tested with.
 func document(t testing.TB, name string) *analysis.Document {
@@ -44,26 +42,6 @@ func render(t testing.TB, r report.Renderer, doc *analysis.Document) []byte {
 	return b.Bytes()
 }
 
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("%s differs (-want +got); -update rewrites it:\n%s", path, diff)
-	}
-}
-
 func TestGolden(t *testing.T) {
 	for _, test := range []struct {
 		doc, format string
@@ -77,7 +55,7 @@ func TestGolden(t *testing.T) {
 		{"twip-1", "csv", report.CSV},
 	} {
 		t.Run(test.doc+"."+test.format, func(t *testing.T) {
-			golden(t, test.doc+"."+test.format, render(t, test.render, document(t, test.doc)))
+			testenv.Golden(t, filepath.Join("testdata", test.doc+"."+test.format), string(render(t, test.render, document(t, test.doc))))
 		})
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"plimsoll/internal/testenv"
+
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -15,7 +17,7 @@ func TestSchemaFileIsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "scenario.schema.json", string(schema))
+	testenv.Golden(t, "scenario.schema.json", string(schema))
 }
 
 // TestSchemaAgrees holds the schema against a standard validator: it accepts

@@ -1,4 +1,5 @@
-// Package testenv lets a test say what it needs of the machine. A test whose
+// Package testenv is what tests share: golden files, and saying what a test
+// needs of the machine. A test whose
 // need is not met is skipped, and the skip is written down so that "make test"
 // can name it; where PLIMSOLL_REQUIRE_<NEED>=1 it fails instead.
 package testenv

@@ -3,21 +3,18 @@ package analysis_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"plimsoll/internal/testenv"
 	"plimsoll/results"
 	"plimsoll/results/analysis"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 func summarize(t *testing.T, run *results.Run) *analysis.Document {
 	t.Helper()
@@ -46,22 +43,7 @@ func TestSummarizeGolden(t *testing.T) {
 			if again := encode(t, summarize(t, run)); !bytes.Equal(got, again) {
 				t.Fatal("the same run gave two different documents")
 			}
-			path := filepath.Join("testdata", name+".json")
-			if *update {
-				if err := os.MkdirAll("testdata", 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-				t.Errorf("document differs (-want +got); -update rewrites it:\n%s", diff)
-			}
+			testenv.Golden(t, filepath.Join("testdata", name+".json"), string(got))
 		})
 	}
 }

@@ -3,9 +3,7 @@ package plan_test
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,12 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"plimsoll/internal/testenv"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
 	"plimsoll/scenarios/topology"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 func twip(t *testing.T) *scenarios.Scenario {
 	t.Helper()
@@ -41,18 +38,7 @@ func compile(t *testing.T, s *scenarios.Scenario, opt plan.Options) *plan.Plan {
 func TestString(t *testing.T) {
 	const file = "testdata/twip.txt"
 	got := compile(t, twip(t), plan.Options{Seed: 1, Trials: 2}).String()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
+	testenv.Golden(t, file, got)
 }
 
 // TestInterleaving: every repetition holds every cell once, repetitions follow

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"plimsoll/internal/testenv"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
@@ -154,7 +156,7 @@ func TestRich(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/rich/warnings.txt", strings.Join(got.Warnings, "\n")+"\n")
+	testenv.Golden(t, "testdata/rich/warnings.txt", strings.Join(got.Warnings, "\n")+"\n")
 	if diff := cmp.Diff([]string{"back", "default", "front"}, got.Networks); diff != "" {
 		t.Errorf("networks (-want +got)\n%s", diff)
 	}

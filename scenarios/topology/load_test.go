@@ -2,18 +2,14 @@ package topology
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
+	"plimsoll/internal/testenv"
 	"plimsoll/scenarios/yamlfile"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // TestBroken compares what is said about each broken file with the file beside
 // it.
@@ -30,7 +26,7 @@ func TestBroken(t *testing.T) {
 			if !errors.As(err, &located) {
 				t.Fatalf("Load: %v, want a *yamlfile.Error", err)
 			}
-			golden(t, strings.TrimSuffix(file, ".yaml")+".txt", masked(t, err.Error()))
+			testenv.Golden(t, strings.TrimSuffix(file, ".yaml")+".txt", masked(t, err.Error()))
 		})
 	}
 }
@@ -52,20 +48,4 @@ func read(t *testing.T, file string) Source {
 		t.Fatal(err)
 	}
 	return Source{File: file, Text: text, Dir: filepath.Dir(file)}
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
 }
