@@ -1,7 +1,7 @@
 // Package testenv is what tests share: golden files, and saying what a test
-// needs of the machine. A test whose
-// need is not met is skipped, and the skip is written down so that "make test"
-// can name it; where PLIMSOLL_REQUIRE_<NEED>=1 it fails instead.
+// needs of the machine. A test whose need is not met is skipped, and the skip
+// is written down so that "make test" can name it; where
+// PLIMSOLL_REQUIRE_<NEED>=1 it fails instead.
 package testenv
 
 import (
