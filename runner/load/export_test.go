@@ -7,3 +7,6 @@ import "crypto/x509"
 func NewGeneralWith(roots *x509.CertPool, limit int) *General {
 	return &General{roots: roots, maxSenders: limit}
 }
+
+// Plain reports whether the fast transport can carry out a job.
+func Plain(j Job) bool { return j.plain() }
