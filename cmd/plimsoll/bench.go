@@ -56,7 +56,7 @@ whatever the answers were · 1 error, or no request got an answer · 2 usage ·
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a request up after `TIME`"},
 			&cli.StringFlag{Name: "targets", Usage: "send the requests of `FILE`, in vegeta's http or json format, each equally often"},
 			&cli.IntFlag{Name: "workers", Value: 1, Usage: "share the load among `N` processes"},
-			&cli.StringFlag{Name: "transport", Usage: "send with `TRANSPORT`: auto (the best there is) or general"},
+			&cli.StringFlag{Name: "transport", Usage: "send with `TRANSPORT`: general, or fast (Linux, http:// and an IP address)"},
 			&cli.StringFlag{Name: "format", Value: "text", Usage: "write `FORMAT` to stdout: " + strings.Join(report.BenchFormats(), ", ")},
 			&cli.StringFlag{Name: "hlog", Usage: "write each second's histograms to `FILE`, an HdrHistogram log"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order of several targets (default: drawn)"},
@@ -80,9 +80,6 @@ func prepareBench(cmd *cli.Command) (bench.Options, error) {
 	if _, err := report.BenchByName(cmd.String("format")); err != nil {
 		return opt, usageErrorf("--format: %v", err)
 	}
-	if t := opt.Transport; !slices.Contains([]string{"", "auto", "general"}, t) {
-		return opt, usageErrorf("--transport %s: there are auto and general", t)
-	}
 	job, err := benchLoad(cmd)
 	if err != nil {
 		return opt, err
@@ -100,6 +97,9 @@ func prepareBench(cmd *cli.Command) (bench.Options, error) {
 	}
 	if err := bench.Check(opt.Job, opt.Workers); err != nil {
 		return opt, usageErrorf("%v", err)
+	}
+	if _, err := load.Choose(opt.Transport, []load.Job{opt.Job}); err != nil {
+		return opt, usageErrorf("--%v", err)
 	}
 	return opt, nil
 }

@@ -56,7 +56,7 @@ func Main(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
-	transport, err := chooseTransport(plan.Transport)
+	transport, err := load.Choose(plan.Transport, plan.Jobs)
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
@@ -145,14 +145,6 @@ func decodeStrictly(text []byte, into any) error {
 		return errors.New("something follows the JSON object")
 	}
 	return nil
-}
-
-func chooseTransport(name string) (load.Transport, error) {
-	switch name {
-	case "", "auto", "general":
-		return load.NewGeneral(), nil
-	}
-	return nil, fmt.Errorf("transport %q: there are auto and general", name)
 }
 
 // station is a worker with everything that its phases share.

@@ -363,7 +363,7 @@ func TestBadOrders(t *testing.T) {
 		"other schema":        {strings.Replace(plan, "worker/1", "worker/2", 1), nil, `schema "plimsoll.worker/2"`},
 		"no jobs":             {`{"schema":"plimsoll.worker/1","jobs":[]}`, nil, "no jobs"},
 		"bad job":             {strings.Replace(plan, `"weight":1`, `"weight":0`, 1), nil, "job 1 (measure)"},
-		"transport":           {strings.Replace(plan, `"jobs"`, `"transport":"warp","jobs"`, 1), nil, `transport "warp": there are auto and general`},
+		"transport":           {strings.Replace(plan, `"jobs"`, `"transport":"warp","jobs"`, 1), nil, `transport "warp": there are auto, fast and general`},
 		"no start":            {plan, nil, "wait for the start signal: stdin ended"},
 		"bad start":           {plan, []string{"go"}, "start signal: invalid"},
 		"start with no begin": {plan, []string{"{}"}, `no "begin"`},

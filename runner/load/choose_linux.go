@@ -1,0 +1,3 @@
+package load
+
+func newFast() Transport { return NewFast() }
