@@ -99,18 +99,18 @@ func listen(stdin io.Reader, lines chan<- []byte) error {
 	return ErrCutShort
 }
 
-// next returns the next line of stdin. A plan that is there already is
-// returned even if stdin has ended.
+// next returns the next line of stdin. One that came before stdin ended is
+// returned even if both are seen at the same time.
 func next(ctx context.Context, lines <-chan []byte) ([]byte, error) {
 	select {
 	case line := <-lines:
 		return line, nil
-	default:
+	case <-ctx.Done():
 	}
 	select {
 	case line := <-lines:
 		return line, nil
-	case <-ctx.Done():
+	default:
 		return nil, context.Cause(ctx)
 	}
 }
