@@ -16,6 +16,7 @@ import (
 
 	"plimsoll/results"
 	"plimsoll/runner/engine"
+	"plimsoll/runner/worker"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
 )
@@ -265,7 +266,7 @@ func (r *run) trials(ctx context.Context) error {
 		summary, err := r.trial(ctx, t, r.Keep && last)
 		r.Progress.TrialEnded(t, summary, err)
 		var start *StartError
-		var ended interface{ WorkerEnded() bool }
+		var ended *worker.EndedError
 		switch {
 		case err == nil:
 			r.noteImages(summary)

@@ -149,29 +149,10 @@ func (o *observed) percentile(rank float64) (d time.Duration, ok bool) {
 		return o.response.Percentile(rank), true
 	}
 	s := o.Latency.Response
-	switch rank {
-	case 50:
-		return s.P50, s.Count > 0
-	case 66:
-		return s.P66, s.Count > 0
-	case 75:
-		return s.P75, s.Count > 0
-	case 80:
-		return s.P80, s.Count > 0
-	case 90:
-		return s.P90, s.Count > 0
-	case 95:
-		return s.P95, s.Count > 0
-	case 98:
-		return s.P98, s.Count > 0
-	case 99:
-		return s.P99, s.Count > 0
-	case 99.9:
-		return s.P999, s.Count > 0
-	case 100:
-		return s.Max, s.Count > 0
-	}
-	return 0, false
+	d, ok = map[float64]time.Duration{
+		50: s.P50, 66: s.P66, 75: s.P75, 80: s.P80, 90: s.P90, 95: s.P95, 98: s.P98, 99: s.P99, 99.9: s.P999, 100: s.Max,
+	}[rank]
+	return d, ok && s.Count > 0
 }
 
 // serviceUse sums up the use of one service's replicas in the trial.

@@ -36,9 +36,6 @@ func (e *EndedError) Error() string {
 	return text + "; it said nothing"
 }
 
-// WorkerEnded tells this error from others for those who do not know its type.
-func (e *EndedError) WorkerEnded() bool { return true }
-
 // Client is the runner's end of a worker. Its methods must not be called
 // concurrently.
 type Client struct {
