@@ -1,21 +1,16 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"plimsoll/internal/units"
 	"plimsoll/scenarios/topology"
 	"plimsoll/scenarios/yamlfile"
 )
@@ -97,100 +92,6 @@ func (b *builder) named(what string, names []string) {
 	}
 }
 
-func (b *builder) environments() {
-	names := yamlfile.Keys(b.contents, "environments", b.file.Environments)
-	b.named("environments", names)
-	for _, name := range names {
-		b.environment(name, b.file.Environments[name])
-	}
-}
-
-func (b *builder) environment(name string, in environment) {
-	at := "environments." + name
-	out := Environment{Name: name, Target: in.Target, Engine: string(in.Engine)}
-	hasTopology := b.contents.Has(at + ".topology")
-	if hasTopology && b.contents.Sound(at+".topology") {
-		out.Topology, out.TopologyFile = b.topology(in.Topology, at+".topology")
-	}
-	switch {
-	case b.contents.Sound(at + ".target"):
-		if err := checkTarget(in.Target, out.Topology); err != nil {
-			b.contents.Add(at+".target", "%v", err)
-		}
-	case !b.contents.Has(at+".target") && b.whole(at):
-		b.contents.Add(at, "has no target; give the URL that load is put on, such as http://web:8080")
-	}
-	if !hasTopology && b.contents.Sound(at+".engine") && !b.contents.Strange(at) {
-		b.contents.AddKey(at+".engine", "there is nothing to start without a topology; leave engine out")
-	}
-	b.scenario.Environments = append(b.scenario.Environments, out)
-}
-
-// topology loads a topology, once for all environments that name it.
-func (b *builder) topology(name, at string) (*topology.Topology, string) {
-	result, known := b.opened[name]
-	if !known {
-		var src topology.Source
-		if src, result.err = b.open(name); result.err == nil {
-			result.file = src.File
-			result.topology, result.err = topology.Load(src)
-		}
-		b.opened[name] = result
-		if result.topology != nil {
-			for _, w := range result.topology.Warnings {
-				b.scenario.Warnings = append(b.scenario.Warnings, result.file+": "+w)
-			}
-		}
-	}
-	var inFile *Error
-	switch {
-	case result.err == nil:
-	case errors.As(result.err, &inFile):
-		b.contents.Append(inFile.Problems...)
-	case errors.Is(result.err, fs.ErrNotExist):
-		b.contents.Add(at, "there is no file %q; the path is relative to the scenario", name)
-	default:
-		b.contents.Add(at, "%v", result.err)
-	}
-	return result.topology, result.file
-}
-
-// checkTarget says what is wrong with a target's URL. top is nil where nothing
-// is started or the topology could not be loaded.
-func checkTarget(target string, top *topology.Topology) error {
-	u, err := url.Parse(target)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%q is not a URL: %w", target, errors.Unwrap(err))
-	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%q does not begin with http:// or https://", target)
-	case u.Hostname() == "":
-		return fmt.Errorf("%q has no host", target)
-	case u.Path != "" && u.Path != "/":
-		return fmt.Errorf("%q has a path; paths belong into requests, as in \"get: %s\"", target, u.Path)
-	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("%q has more than scheme, host and port", target)
-	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return fmt.Errorf("%q is no port; ports are 1 to 65535", port)
-		}
-	}
-	if top == nil {
-		return nil
-	}
-	host := u.Hostname()
-	_, isService := top.Service(host)
-	_, notAddress := netip.ParseAddr(host)
-	if isService || notAddress == nil || host == "localhost" || strings.Contains(host, ".") {
-		return nil
-	}
-	if hint := yamlfile.DidYouMean(host, top.ServiceNames()); hint != "" {
-		return fmt.Errorf("no service %q in the topology%s", host, hint)
-	}
-	return nil
-}
-
 func (b *builder) scales() {
 	given := b.file.Scales
 	if b.contents.Sound("scales") && len(given) == 0 {
@@ -218,20 +119,41 @@ func (b *builder) scales() {
 	if len(given) == 0 {
 		b.scenario.Scales = []Scale{{}}
 	}
+	b.fits()
 }
 
 func (b *builder) replicas(at, service string, count int, startable bool) {
 	if !startable {
 		b.contents.AddKey(at, "no environment has a topology that could be scaled")
 	}
-	said := map[string]bool{}
+	for _, err := range CheckReplicas(b.scenario.Environments, service, count) {
+		b.contents.AddKey(at, "%v", err)
+	}
+}
+
+// fits sees to it that every scale is for some environment and the other way
+// round, and names the combinations that are not measured.
+func (b *builder) fits() {
+	if b.contents.Err() != nil {
+		return // not everything is known
+	}
+	for i, scale := range b.scenario.Scales {
+		if !slices.ContainsFunc(b.scenario.Environments, func(e Environment) bool { return e.Fits(scale) }) {
+			b.contents.Add(fmt.Sprintf("scales[%d]", i), "no environment has all of these services")
+		}
+	}
 	for _, e := range b.scenario.Environments {
 		if e.Topology == nil {
 			continue
 		}
-		if err := e.CheckReplicas(service, count); err != nil && !said[err.Error()] {
-			said[err.Error()] = true
-			b.contents.AddKey(at, "%v", err)
+		if !slices.ContainsFunc(b.scenario.Scales, e.Fits) {
+			b.contents.Add("scales", "the environment %s would not be measured, it lacks some service of every scale; add {}, which is the topology as it is written", e.Name)
+		}
+		for _, scale := range b.scenario.Scales {
+			if !e.Fits(scale) {
+				b.scenario.Warnings = append(b.scenario.Warnings,
+					fmt.Sprintf("the environment %s is not measured at %s, it has not all of these services", e.Name, scale))
+			}
 		}
 	}
 }
@@ -302,127 +224,6 @@ func (b *builder) atLeastOne(at string, n int) {
 	}
 }
 
-func (b *builder) loads() {
-	names := yamlfile.Keys(b.contents, "loads", b.file.Loads)
-	b.named("loads", names)
-	for _, name := range names {
-		in, at := b.file.Loads[name], "loads."+name
-		out := Load{
-			Name: name, Mode: Closed, Requests: in.Requests, Concurrency: in.Concurrency, Think: time.Duration(in.Think),
-			Rate: Rate(in.Rate), Duration: time.Duration(in.Duration),
-			KeepAlive: in.KeepAlive, Timeout: time.Duration(in.Timeout),
-		}
-		if b.contents.Has(at+".rate") || b.contents.Has(at+".stages") {
-			out.Mode, out.Arrivals = Open, Arrivals(in.Arrivals)
-			if !b.contents.Has(at + ".arrivals") {
-				out.Arrivals = Constant
-			}
-		}
-		if b.contents.Has(at + ".stages") {
-			out.Stages, out.Duration = b.stages(at, in)
-		}
-		if b.contents.Has(at + ".sine") {
-			out.Sine = b.sine(at, in)
-		}
-		if !b.contents.Has(at + ".timeout") {
-			out.Timeout = defaultTimeout
-		}
-		b.atLeastOne(at+".requests", in.Requests)
-		b.atLeastOne(at+".concurrency", in.Concurrency)
-		if b.contents.Sound(at) {
-			b.checkLoad(at, in)
-		}
-		b.scenario.Loads = append(b.scenario.Loads, out)
-	}
-}
-
-// stages returns a load's stages and how long they last together.
-func (b *builder) stages(at string, in load) (stages []Stage, duration time.Duration) {
-	sound, busy := b.contents.Sound(at+".stages"), in.Rate.Count > 0 || !b.contents.Sound(at+".rate") && b.contents.Has(at+".rate")
-	for i, s := range in.Stages {
-		step := fmt.Sprintf("%s.stages[%d]", at, i)
-		b.needs(step, "to", "the rate to come to, such as to: 500/s")
-		b.needs(step, "over", "how long that takes, such as over: 30s")
-		sound = sound && b.contents.Sound(step) && b.contents.Sound(step+".to") && b.contents.Sound(step+".over")
-		if s.Over > span(mostDuration-duration) {
-			b.contents.Add(step+".over", "is too long; all stages together may last %s", units.Duration(mostDuration))
-			return nil, 0
-		}
-		duration += time.Duration(s.Over)
-		busy = busy || s.To.Count > 0
-		stages = append(stages, Stage{To: Rate(s.To), Over: time.Duration(s.Over)})
-	}
-	switch {
-	case !sound:
-	case len(stages) == 0:
-		b.contents.Add(at+".stages", "is empty; give at least one, such as {to: 500/s, over: 30s}")
-	case duration == 0:
-		b.contents.Add(at+".stages", "take no time; give at least one of them an over above 0")
-	case !busy:
-		b.contents.Add(at+".stages", "never come to a rate above 0")
-	}
-	return stages, duration
-}
-
-// needs notes that a mapping lacks a key, if it does.
-func (b *builder) needs(at, key, what string) {
-	if !b.contents.Has(at+"."+key) && b.whole(at) {
-		b.contents.Add(at, "has no %s; give %s", key, what)
-	}
-}
-
-// sine returns a load's wave.
-func (b *builder) sine(at string, in load) *Sine {
-	wave := at + ".sine"
-	b.needs(wave, "amplitude", "how far the rate swings, such as amplitude: 100/s")
-	b.needs(wave, "period", "how long a wave takes, such as period: 1m")
-	out := &Sine{Amplitude: Rate(in.Sine.Amplitude), Period: time.Duration(in.Sine.Period), Start: Start(in.Sine.Start)}
-	if !b.contents.Has(wave + ".start") {
-		out.Start = Rising
-	}
-	if b.contents.Sound(at+".rate") && b.contents.Sound(wave+".amplitude") && out.Amplitude.above(Rate(in.Rate)) {
-		b.contents.Add(wave+".amplitude", "%s is above the mean of %s: a rate cannot be negative", out.Amplitude, Rate(in.Rate))
-	}
-	if b.contents.Sound(at+".duration") && out.Period > 0 && in.Duration/duration(out.Period) >= mostPeriods {
-		b.contents.Add(wave+".period", "%s is too short for a load of %s; at most %d waves", units.Duration(out.Period), units.Duration(time.Duration(in.Duration)), mostPeriods)
-	}
-	return out
-}
-
-// checkLoad sees to it that a load is of one of the two kinds, and wholly so.
-func (b *builder) checkLoad(at string, in load) {
-	has := func(key string) bool { return b.contents.Has(at + "." + key) }
-	closed, open := has("requests") || has("concurrency"), has("rate") || has("stages")
-	switch {
-	case closed && open:
-		b.contents.Add(at, "is of two kinds: an open loop has a rate and a duration, or stages, a closed loop has concurrency and either requests or a duration")
-	case open && has("think"):
-		b.contents.AddKey(at+".think", "belongs to a closed loop; an open loop sends requests when they are due")
-	case !open && has("arrivals"):
-		b.contents.AddKey(at+".arrivals", "belongs to an open loop, one with a rate or stages; a closed loop sends when an answer has come")
-	case has("stages") && has("sine"):
-		b.contents.AddKey(at+".sine", "cannot be combined with stages; make it two loads")
-	case !open && has("sine"):
-		b.contents.AddKey(at+".sine", "has no mean to swing around; give the load a rate")
-	case has("stages") && has("duration"):
-		b.contents.AddKey(at+".duration", "follows from the stages; leave it out")
-	case has("stages"):
-	case closed && has("requests") && has("duration"):
-		b.contents.Add(at, "ends twice: a closed loop ends after its requests or after its duration; leave one of them out")
-	case b.contents.Sound(at+".requests") && b.contents.Sound(at+".concurrency") && in.Requests < in.Concurrency:
-		b.contents.Add(at+".requests", "%d requests are too few to keep %d in flight", in.Requests, in.Concurrency)
-	case b.contents.Strange(at):
-	case open && !has("duration"):
-		b.contents.Add(at, "has a rate and no duration; say for how long")
-	case closed && !has("concurrency"):
-		b.contents.Add(at, "has requests and no concurrency; say how many are in flight")
-	case closed && !has("requests") && !has("duration"):
-		b.contents.Add(at, "has no end; add requests or a duration")
-	case !closed && !open:
-		b.contents.Add(at, "has neither a rate or stages (open loop) nor a concurrency (closed loop)")
-	}
-}
-
 func (b *builder) rest() {
 	b.scenario.Trials = b.file.Trials
 	if !b.contents.Has("trials") {
@@ -439,17 +240,30 @@ func (b *builder) rest() {
 	}
 }
 
-// CheckReplicas says what speaks against running that many replicas of a
-// service in the environment, which has a topology.
-func (e Environment) CheckReplicas(service string, count int) error {
+// CheckReplicas says what speaks against measuring the environments with that
+// many replicas of a service. Those that do not have the service are not
+// measured so, but one of them should.
+func CheckReplicas(environments []Environment, service string, count int) []error {
 	if count < 0 || count > mostReplicas {
-		return fmt.Errorf("is %d; must be from 0 to %d", count, mostReplicas)
+		return []error{fmt.Errorf("is %d; must be from 0 to %d", count, mostReplicas)}
 	}
-	if _, ok := e.Topology.Service(service); !ok {
-		return fmt.Errorf("the environment %s has no service %q%s", e.Name, service, yamlfile.DidYouMean(service, e.Topology.ServiceNames()))
+	var missing, problems []error
+	known := false
+	for _, e := range environments {
+		if e.Topology == nil {
+			continue
+		}
+		if _, ok := e.Topology.Service(service); !ok {
+			missing = append(missing, fmt.Errorf("the environment %s has no service %q%s", e.Name, service, yamlfile.DidYouMean(service, e.Topology.ServiceNames())))
+			continue
+		}
+		known = true
+		if target, err := url.Parse(e.Target); err == nil && target.Hostname() == service && count == 0 {
+			problems = append(problems, fmt.Errorf("is 0, but %s is the target of the environment %s", service, e.Name))
+		}
 	}
-	if target, err := url.Parse(e.Target); err == nil && target.Hostname() == service && count == 0 {
-		return fmt.Errorf("is 0, but %s is the target of the environment %s", service, e.Name)
+	if !known {
+		return missing
 	}
-	return nil
+	return problems
 }

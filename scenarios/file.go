@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,10 +28,22 @@ type file struct {
 }
 
 type environment struct {
-	Topology string      `json:"topology,omitempty" jsonschema_description:"The Compose file to start, relative to this file. Without one the target is a deployment that runs already."`
-	Target   string      `json:"target" jsonschema:"pattern=^https?://" jsonschema_description:"The URL that load is put on. Its host may be a service of the topology."`
-	Engine   engineName  `json:"engine,omitempty" jsonschema:"enum=docker,enum=process" jsonschema_description:"What runs the topology; the command line's choice if left out."`
-	Link     unsupported `json:"link,omitzero" jsonschema:"-"`
+	Topology compose    `json:"topology,omitempty" jsonschema_description:"The Compose file to start, relative to this file, or a list of them: each is merged over those before it. Without one the target is a deployment that runs already."`
+	Profiles []string   `json:"profiles,omitempty" jsonschema:"minItems=1" jsonschema_description:"The Compose profiles whose services are started, too, beside those that COMPOSE_PROFILES names."`
+	EnvFile  string     `json:"env_file,omitempty" jsonschema:"minLength=1" jsonschema_description:"The file of variables for the Compose files, relative to this file; the .env file beside the first of them if left out."`
+	Target   string     `json:"target" jsonschema:"pattern=^(https?|tcp)://" jsonschema_description:"The URL that load is put on; for loads over TCP tcp://host:port. Its host may be a service of the topology."`
+	Engine   engineKey  `json:"engine,omitzero" jsonschema_description:"What runs the topology; the command line's choice if left out."`
+	TLS      tlsOptions `json:"tls,omitzero" jsonschema_description:"Whose certificates an https target may have; those that the system trusts for its host if left out."`
+	Link     link       `json:"link,omitzero" jsonschema_description:"An emulated distance between load and target."`
+}
+
+// compose names one or more Compose files.
+type compose = yamlfile.OneOrMore
+
+type tlsOptions struct {
+	Insecure   bool   `json:"insecure,omitempty" jsonschema_description:"Accept every certificate."`
+	CA         string `json:"ca,omitempty" jsonschema:"minLength=1" jsonschema_description:"A file of certificates in PEM, relative to this file, that are trusted instead of the system's."`
+	ServerName string `json:"server_name,omitempty" jsonschema:"minLength=1" jsonschema_description:"The name to ask for, which the certificate has to be for; the target's host if left out."`
 }
 
 type request struct {
@@ -58,11 +71,26 @@ type load struct {
 	KeepAlive   bool     `json:"keepalive,omitempty" jsonschema_description:"Use a connection for more than one request; false if left out, as in ab."`
 	Timeout     duration `json:"timeout,omitzero" jsonschema_description:"How long an answer may take; 30s if left out."`
 
-	Protocol    unsupported `json:"protocol,omitzero" jsonschema:"-"`
-	Target      unsupported `json:"target,omitzero" jsonschema:"-"`
-	Payload     unsupported `json:"payload,omitzero" jsonschema:"-"`
-	Expect      unsupported `json:"expect,omitzero" jsonschema:"-"`
-	Connections unsupported `json:"connections,omitzero" jsonschema:"-"`
+	Redirects int  `json:"redirects,omitempty" jsonschema:"minimum=1" jsonschema_description:"HTTP: how many redirects a request may follow, to the target only; none if left out, as in ab."`
+	Cookies   bool `json:"cookies,omitempty" jsonschema_description:"HTTP: each sender keeps the cookies that it is given; false if left out."`
+	HTTP2     bool `json:"http2,omitempty" jsonschema_description:"HTTP: speak HTTP/2, to http:// targets without asking first, one request at a time on each connection; HTTP/1.1 if left out."`
+
+	Connections int       `json:"connections,omitempty" jsonschema:"minimum=1" jsonschema_description:"Open loop: the most connections at once; requests beyond it wait, and the wait counts."`
+	Target      string    `json:"target,omitempty" jsonschema:"pattern=^(https?|tcp)://" jsonschema_description:"The URL that this load is put on, in all environments; their own if left out."`
+	Protocol    protocol  `json:"protocol,omitempty" jsonschema:"enum=http,enum=tcp" jsonschema_description:"What is spoken: http (if left out) sends the scenario's requests, tcp the load's payloads."`
+	Payload     string    `json:"payload,omitempty" jsonschema_description:"TCP: the file whose contents are sent, relative to this file."`
+	Payloads    []payload `json:"payloads,omitempty" jsonschema:"minItems=1" jsonschema_description:"TCP: the mix of what is sent."`
+	Expect      string    `json:"expect,omitempty" jsonschema:"minLength=1" jsonschema_description:"TCP: what every good answer holds; without until and length the answer is this and no more."`
+	Until       string    `json:"until,omitempty" jsonschema:"minLength=1" jsonschema_description:"TCP: the delimiter that answers end with, or close if they end with the connection."`
+	Length      int       `json:"length,omitempty" jsonschema:"minimum=1" jsonschema_description:"TCP: how many bytes answers have."`
+}
+
+type payload struct {
+	Name   string `json:"name,omitempty" jsonschema_description:"What the payload is called in reports."`
+	File   string `json:"file,omitempty" jsonschema_description:"The file whose contents are sent, relative to this file."`
+	Text   string `json:"text,omitempty" jsonschema_description:"The text that is sent."`
+	Base64 string `json:"base64,omitempty" jsonschema_description:"The bytes that are sent, in base64."`
+	Weight int    `json:"weight,omitempty" jsonschema:"minimum=1" jsonschema_description:"The payload's share of the mix; 1 if left out."`
 }
 
 type stage struct {
@@ -76,6 +104,11 @@ type sine struct {
 	Start     sineStart `json:"start,omitempty" jsonschema:"enum=rising,enum=peak,enum=falling,enum=trough" jsonschema_description:"Where in the wave the load begins; rising, at the mean, if left out."`
 }
 
+type link struct {
+	RTT    duration `json:"rtt" jsonschema_description:"How much longer a round trip takes: to connect is one, a request with its answer is one."`
+	Jitter duration `json:"jitter,omitzero" jsonschema_description:"By how much each round trip may differ from that; not at all if left out."`
+}
+
 // unsupported is a key that scenario files will have, but not yet.
 type unsupported struct{}
 
@@ -84,28 +117,51 @@ var _ yamlfile.Refuser = (*unsupported)(nil)
 // Refuse refuses every value.
 func (*unsupported) Refuse(bool) string { return "is not supported by this version" }
 
-// engineName is "docker" or "process".
+// engineKey is the name of a kind of engine, or tells where one is.
+type engineKey struct {
+	kind  string
+	place engineAt
+}
+
+// engineAt tells where a Docker engine is.
+type engineAt struct {
+	Context string      `json:"context,omitempty" jsonschema:"minLength=1" jsonschema_description:"The name of a context of the docker command."`
+	Host    string      `json:"host,omitempty" jsonschema:"pattern=^(unix|npipe|tcp|ssh)://" jsonschema_description:"The engine's address: unix:///path, tcp://host:port or ssh://user@host."`
+	TLS     string      `json:"tls,omitempty" jsonschema:"minLength=1" jsonschema_description:"The folder with ca.pem, cert.pem and key.pem for a tcp:// address, relative to this file; what DOCKER_TLS_VERIFY and DOCKER_CERT_PATH say if left out."`
+	Swarm   unsupported `json:"swarm,omitzero" jsonschema:"-"`
+}
+
+// Choose decodes a mapping as an engineAt, and anything else as a name.
+func (e *engineKey) Choose(mapping bool) any {
+	if mapping {
+		return &e.place
+	}
+	return (*engineName)(&e.kind)
+}
+
+// MarshalJSON writes what was read.
+func (e engineKey) MarshalJSON() ([]byte, error) {
+	if e.kind != "" {
+		return json.Marshal(e.kind)
+	}
+	return json.Marshal(e.place)
+}
+
+// engineName is one of engineNames.
 type engineName string
 
-// Refuse refuses the forms that tell where the engine is.
-func (*engineName) Refuse(scalar bool) string {
-	if scalar {
-		return ""
-	}
-	return "choosing a context, a host or a swarm is not supported by this version; use docker or process"
-}
+var engineNames = []string{DockerEngine, ProcessEngine, AutoEngine}
 
 // UnmarshalText accepts the engines there are.
 func (e *engineName) UnmarshalText(text []byte) error {
-	engines := []string{"docker", "process"}
-	switch name := string(text); name {
-	case engines[0], engines[1]:
-		*e = engineName(name)
+	*e = engineName(text)
+	switch name := string(text); {
+	case slices.Contains(engineNames, name):
 		return nil
-	case "swarm", "none":
-		return fmt.Errorf("the engine %s is not supported by this version; use docker or process", name)
+	case name == "swarm" || name == "none":
+		return fmt.Errorf("the engine %s is not supported by this version; use docker, process or auto", name)
 	default:
-		return fmt.Errorf("there is no engine %q; use docker or process%s", name, yamlfile.DidYouMean(name, engines))
+		return fmt.Errorf("there is no engine %q; use docker, process, auto, {context: NAME} or {host: ADDRESS}%s", name, yamlfile.DidYouMean(name, engineNames))
 	}
 }
 
@@ -161,6 +217,19 @@ type sineStart Start
 // UnmarshalText accepts the starts there are.
 func (s *sineStart) UnmarshalText(text []byte) error {
 	return oneOf(s, string(text), starts, "there is no start %q; use rising, peak, falling or trough%s")
+}
+
+// protocol is what a load speaks.
+type protocol string
+
+const (
+	http1 protocol = "http"
+	tcp   protocol = "tcp"
+)
+
+// UnmarshalText accepts the protocols there are.
+func (p *protocol) UnmarshalText(text []byte) error {
+	return oneOf(p, string(text), []protocol{http1, tcp}, "there is no protocol %q; use http or tcp%s")
 }
 
 // arrivals is Constant or Poisson.

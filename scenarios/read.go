@@ -58,16 +58,12 @@ func loadFile(name string) (*Scenario, error) {
 	if err != nil {
 		return nil, notAScenario("%v", err)
 	}
-	variables := environ()
 	return parse(filepath.ToSlash(name), text, func(topologyName string) (topology.Source, error) {
 		file := filepath.FromSlash(topologyName)
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(filepath.Dir(name), file)
 		}
-		text, err := os.ReadFile(file)
-		return topology.Source{
-			File: filepath.ToSlash(file), Text: text, Dir: filepath.Dir(file), Environment: variables,
-		}, err
+		return readSource(file)
 	})
 }
 
@@ -89,9 +85,17 @@ func parse(name string, text []byte, open opener) (*Scenario, error) {
 		return nil, err
 	}
 	b := &builder{open: open, opened: map[string]opened{}}
-	b.contents = parsed.Decode(&b.file)
 	b.scenario = Scenario{File: name, Source: text}
-	b.name(name)
+	switch {
+	case isEmbedded(parsed):
+		b.embedded(parsed)
+	case isCompose(parsed):
+		return nil, yamlfile.NewError(parsed.Problem(yamlfile.Place{Line: 1, Column: 1}, "", fmt.Sprintf(
+			"is a Compose file that does not say what to measure: make a scenario of it (plimsoll init %s), or add %s", name, embeddedKey)))
+	default:
+		b.contents = parsed.Decode(&b.file)
+		b.name(name)
+	}
 	b.environments()
 	b.scales()
 	b.requests()

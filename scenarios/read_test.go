@@ -2,11 +2,14 @@ package scenarios
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +44,7 @@ func TestNoScenario(t *testing.T) {
 	dir := t.TempDir()
 	tests := []struct{ name, want string }{
 		{"twpi", `did you mean "twip"?`},
-		{"quite-different", "(shipped: twip)"},
+		{"quite-different", "(shipped: cloud, gateways, twip)"},
 		{"no/such.yaml", `there is no file "no/such.yaml"`},
 		{"nowhere.yaml", `there is no file "nowhere.yaml"`},
 		{dir, "is a folder"},
@@ -68,7 +71,7 @@ func TestShippedBesideFolder(t *testing.T) {
 }
 
 func TestShipped(t *testing.T) {
-	want := []ShippedScenario{{"twip", "One news application, deployed twice"}}
+	want := []ShippedScenario{{"cloud", "The production stack, once here and once at an emulated distance"}, {"gateways", "Sensor gateways that send their readings over TCP, and the pages of those who look at them"}, {"twip", "One news application, deployed twice"}}
 	if diff := cmp.Diff(want, Shipped()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -81,6 +84,27 @@ func TestShipped(t *testing.T) {
 		if len(s.Warnings) > 0 {
 			t.Errorf("%s asks for what is not honoured: %q", shipped.Name, s.Warnings)
 		}
+	}
+}
+
+// TestTwipReal: a scenario on real images is not embedded, but it is good.
+func TestTwipReal(t *testing.T) {
+	got, err := Read("../fixtures/twip/twip.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fits := map[string][]bool{}
+	for _, e := range got.Environments {
+		for _, scale := range got.Scales {
+			fits[e.Name] = append(fits[e.Name], e.Fits(scale))
+		}
+	}
+	if diff := cmp.Diff(map[string][]bool{"training": {true, false}, "production": {true, true}, "cloud": {true, true}}, fits); diff != "" {
+		t.Errorf("which scales fit (-want +got)\n%s", diff)
+	}
+	const warning = "the environment training is not measured at static=2,web=3, it has not all of these services"
+	if !slices.Contains(got.Warnings, warning) {
+		t.Errorf("warnings %q do not have %q", got.Warnings, warning)
 	}
 }
 
@@ -133,7 +157,7 @@ func ignoreOrigin() cmp.Option {
 	return cmp.Options{
 		cmpopts.IgnoreFields(Scenario{}, "File", "Source"),
 		cmpopts.IgnoreFields(Environment{}, "TopologyFile"),
-		cmpopts.IgnoreFields(topology.Topology{}, "Dir"),
+		cmpopts.IgnoreFields(topology.Topology{}, "Dir", "Origin"),
 	}
 }
 
@@ -143,6 +167,10 @@ environments:
   zeta: {topology: stack/compose.yaml, target: "https://proxy:8443"}
   alpha: {target: "http://192.0.2.7:8080/"}
   other: {topology: stack/compose.yaml, target: http://localhost:9, engine: process}
+  near: {topology: stack/compose.yaml, target: http://proxy, engine: auto}
+  named: {topology: stack/compose.yaml, target: http://proxy, engine: {context: aws-tokyo}}
+  far: {topology: stack/compose.yaml, target: http://proxy, engine: {host: "ssh://me@far:2222/run/docker.sock"}}
+  secure: {topology: stack/compose.yaml, target: http://proxy, engine: {host: "tcp://192.0.2.7:2376", tls: certificates}}
 scales: [~, {web: 0}, {web: 2, proxy: 4}]
 requests:
   - {post: "/a?b=c&d=<e>", headers: {X-Text: "quote \" back \\ colon: # { é", X-Number: 007, X-Flag: true}, body: "line 1\n  line 2\ttab\n", weight: 3}
@@ -165,6 +193,18 @@ loads:
   tide: {<<: *defaults, rate: 200/s, sine: {amplitude: 100/s, period: 1m}}
   ebb: {<<: *defaults, rate: 200/s, sine: {amplitude: 12000/m, period: 90s, start: trough}, arrivals: poisson}
   pensive: {concurrency: 3, requests: 30, think: 250ms}
+  capped: {rate: 5/s, duration: 1s, connections: 7, target: http://proxy:81}
+  gateways: {protocol: tcp, target: tcp://proxy:6000, payload: reading.xml, expect: OK, rate: 50/s, connections: 20, duration: 30s}
+  binary:
+    protocol: tcp
+    target: tcp://192.0.2.7:1
+    concurrency: 2
+    duration: 1s
+    keepalive: true
+    until: "\r\n"
+    payloads: [{text: "a\nb: # \" é", name: text, weight: 3}, {base64: "AP8="}, {file: reading.xml}]
+  farewell: {protocol: tcp, target: tcp://proxy:1, payloads: [{text: x}], until: close, expect: bye, requests: 2, concurrency: 1}
+  exact: {protocol: tcp, target: tcp://proxy:1, payloads: [{text: x}], length: 4, requests: 2, concurrency: 1}
 warmup: none
 objectives: [p99.9 <= 250ms, mean>5us, "max < 2m", errors <= 0, throughput >= 30/m]
 `
@@ -173,6 +213,8 @@ func readRich(t *testing.T, dir string) *Scenario {
 	t.Helper()
 	write(t, dir, "rich.yaml", rich)
 	write(t, dir, "stack/compose.yaml", "services: {proxy: {image: 'x:${TAG:-1}', restart: always, command: ['a$$b'], volumes: ['./html:/html']}, web: {image: y, env_file: web.env}}\n")
+	write(t, dir, "reading.xml", "<reading>\n</reading>\n")
+	write(t, dir, "certificates/ca.pem", "")
 	write(t, dir, "stack/web.env", "KEY=value with spaces\n")
 	s, err := Read(filepath.Join(dir, "rich.yaml"))
 	if err != nil {
@@ -193,14 +235,20 @@ func write(t *testing.T, dir, name, text string) {
 }
 
 func TestRich(t *testing.T) {
-	got := readRich(t, t.TempDir())
+	dir := t.TempDir()
+	got := readRich(t, dir)
 	second, minute := time.Second, time.Minute
+	reading := []byte("<reading>\n</reading>\n")
 	want := &Scenario{
 		Name: "rich",
 		Environments: []Environment{
 			{Name: "zeta", Target: "https://proxy:8443"},
 			{Name: "alpha", Target: "http://192.0.2.7:8080/"},
-			{Name: "other", Target: "http://localhost:9", Engine: "process"},
+			{Name: "other", Target: "http://localhost:9", Engine: Engine{Kind: ProcessEngine}},
+			{Name: "near", Target: "http://proxy", Engine: Engine{Kind: AutoEngine}},
+			{Name: "named", Target: "http://proxy", Engine: Engine{Context: "aws-tokyo"}},
+			{Name: "far", Target: "http://proxy", Engine: Engine{Host: "ssh://me@far:2222/run/docker.sock"}},
+			{Name: "secure", Target: "http://proxy", Engine: Engine{Host: "tcp://192.0.2.7:2376", TLS: filepath.Join(dir, "certificates")}},
 		},
 		Scales: []Scale{{}, {"web": 0}, {"web": 2, "proxy": 4}},
 		Requests: []Request{
@@ -237,6 +285,24 @@ func TestRich(t *testing.T) {
 				Sine: &Sine{Amplitude: Rate{12000, minute}, Period: 90 * second, Start: Trough},
 			},
 			{Name: "pensive", Mode: Closed, Concurrency: 3, Requests: 30, Think: 250 * time.Millisecond, Timeout: 30 * second},
+			{Name: "capped", Mode: Open, Rate: Rate{5, second}, Arrivals: Constant, Duration: second, Timeout: 30 * second, Connections: 7, Target: "http://proxy:81"},
+			{
+				Name: "gateways", Mode: Open, Rate: Rate{50, second}, Arrivals: Constant, Duration: 30 * second, Timeout: 30 * second, Connections: 20,
+				Target: "tcp://proxy:6000", TCP: &Reply{Expect: "OK"}, Payloads: []Payload{{"reading.xml", reading, 1}},
+			},
+			{
+				Name: "binary", Mode: Closed, Concurrency: 2, Duration: second, KeepAlive: true, Timeout: 30 * second,
+				Target: "tcp://192.0.2.7:1", TCP: &Reply{Until: "\r\n"},
+				Payloads: []Payload{{"text", []byte("a\nb: # \" é"), 3}, {"payload 2", []byte{0, 255}, 1}, {"reading.xml", reading, 1}},
+			},
+			{
+				Name: "farewell", Mode: Closed, Requests: 2, Concurrency: 1, Timeout: 30 * second,
+				Target: "tcp://proxy:1", TCP: &Reply{Close: true, Expect: "bye"}, Payloads: []Payload{{"payload 1", []byte("x"), 1}},
+			},
+			{
+				Name: "exact", Mode: Closed, Requests: 2, Concurrency: 1, Timeout: 30 * second,
+				Target: "tcp://proxy:1", TCP: &Reply{Length: 4}, Payloads: []Payload{{"payload 1", []byte("x"), 1}},
+			},
 		},
 		Trials: 3,
 		Objectives: []Objective{
@@ -251,7 +317,7 @@ func TestRich(t *testing.T) {
 	if diff := cmp.Diff(want, got, opts); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if len(got.Warnings) != 1 || !strings.HasSuffix(got.Warnings[0], "stack/compose.yaml: services.proxy.restart is not honoured") {
+	if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "stack/compose.yaml: services.proxy.restart is not applied") {
 		t.Errorf("warnings %q, want one, of restart", got.Warnings)
 	}
 }
@@ -259,13 +325,14 @@ func TestRich(t *testing.T) {
 func TestLoadText(t *testing.T) {
 	s := readRich(t, t.TempDir())
 	for name, want := range map[string]struct{ text, warmup string }{
-		"zz":      {"open loop, 3000/m for 1m30s", "3000/m"},
-		"aa":      {"closed loop, 500ms, 3 at a time", "0/s"},
-		"pensive": {"closed loop, 30 requests, 3 at a time, each thinking 250ms", "0/s"},
-		"ramp":    {"open loop, 0/s to 500/s over 30s, 500/s for 1m, Poisson arrivals", "500/s"},
-		"spike":   {"open loop, at once 50/s, 50/s for 10s, at once 0/s, 0/s for 5s", "50/s"},
-		"tide":    {"open loop, 200/s ± 100/s in waves of 1m for 1m30s, rising first", "200/s"},
-		"ebb":     {"open loop, 200/s ± 12000/m in waves of 1m30s for 1m30s, trough first, Poisson arrivals", "200/s"},
+		"zz":       {"open loop, 3000/m for 1m30s", "3000/m"},
+		"gateways": {"open loop, 50/s for 30s, at most 20 at once, over TCP, to tcp://proxy:6000", "50/s"},
+		"aa":       {"closed loop, 500ms, 3 at a time", "0/s"},
+		"pensive":  {"closed loop, 30 requests, 3 at a time, each thinking 250ms", "0/s"},
+		"ramp":     {"open loop, 0/s to 500/s over 30s, 500/s for 1m, Poisson arrivals", "500/s"},
+		"spike":    {"open loop, at once 50/s, 50/s for 10s, at once 0/s, 0/s for 5s", "50/s"},
+		"tide":     {"open loop, 200/s ± 100/s in waves of 1m for 1m30s, rising first", "200/s"},
+		"ebb":      {"open loop, 200/s ± 12000/m in waves of 1m30s for 1m30s, trough first, Poisson arrivals", "200/s"},
 	} {
 		l, ok := s.Load(name)
 		if !ok {
@@ -292,7 +359,25 @@ func TestResolved(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TAG", "7")
-	for _, want := range []*Scenario{twip, readRich(t, t.TempDir())} {
+	dir := t.TempDir()
+	write(t, dir, "only-tcp.yaml", "environments: {a: {target: tcp://b:1}}\nloads: {c: {protocol: tcp, payloads: [{text: \"\\x02a\\0\\r\\n\"}], until: \"\\x03\", rate: 1/s, duration: 1s}}")
+	onlyTCP, err := Read(filepath.Join(dir, "only-tcp.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := onlyTCP.Loads[0]; string(c.Payloads[0].Bytes) != "\x02a\x00\r\n" || c.TCP.Until != "\x03" {
+		t.Errorf("%q until %q", c.Payloads[0].Bytes, c.TCP.Until)
+	}
+	authority := httptest.NewTLSServer(nil)
+	defer authority.Close()
+	write(t, dir, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate().Raw})))
+	write(t, dir, "secure.yaml", `environments: {a: {target: "https://b", tls: {ca: ca.pem, server_name: c}}, d: {target: "https://e", tls: {insecure: true}}}
+loads: {f: {requests: 1, concurrency: 1, redirects: 3, cookies: true}}`)
+	secure, err := Read(filepath.Join(dir, "secure.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []*Scenario{twip, onlyTCP, secure, readRich(t, t.TempDir())} {
 		t.Run(want.Name, func(t *testing.T) {
 			t.Setenv("TAG", "8") // what was resolved stays
 			text, files, err := want.Resolved()
@@ -334,6 +419,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(string(text))
 	}
 	f.Add(rich)
+	f.Add(inCompose)
 	stack := topology.Source{File: "compose.yaml", Text: []byte("services: {proxy: {image: x}, web: {image: y}}")}
 	open := func(name string) (topology.Source, error) {
 		if strings.Contains(name, "nowhere") {
@@ -355,7 +441,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%v\n%s", err, stored)
 		}
-		if diff := cmp.Diff(s, again, ignoreOrigin(), cmpopts.IgnoreFields(Scenario{}, "Warnings"), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff(s, again, ignoreOrigin(), cmpopts.IgnoreFields(Scenario{}, "Warnings", "Embedded"), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("(-stored +read)\n%s", diff)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"plimsoll/internal/units"
@@ -19,20 +20,29 @@ func (s *Scenario) Resolved() (scenario []byte, files map[string][]byte, err err
 	r.item("name: ", s.Name)
 	r.text("environments:\n")
 	for _, e := range s.Environments {
-		out := environment{Target: e.Target, Engine: engineName(e.Engine)}
+		out := environment{Target: e.Target, Engine: e.Engine.written(), Link: link{duration(e.Link.RTT), duration(e.Link.Jitter)}}
 		if e.Topology != nil {
-			out.Topology = "topologies/" + e.Name + ".yaml"
-			files[out.Topology] = e.Topology.Compose
+			name := "topologies/" + e.Name + ".yaml"
+			out.Topology = compose{name}
+			files[name] = e.Topology.Compose
 		}
+		out.TLS = tlsOptions{Insecure: e.TLS.Insecure, ServerName: e.TLS.ServerName}
+		if e.TLS.CA != "" {
+			out.TLS.CA = "topologies/" + e.Name + ".pem"
+			files[out.TLS.CA] = []byte(e.TLS.CA)
+		}
+		out.Link = link{RTT: duration(e.Link.RTT), Jitter: duration(e.Link.Jitter)}
 		r.entry(e.Name, out)
 	}
 	r.text("scales:\n")
 	for _, scale := range s.Scales {
 		r.item("  - ", scale)
 	}
-	r.text("requests:\n")
-	for _, q := range s.Requests {
-		r.item("  - ", q.written())
+	if slices.ContainsFunc(s.Loads, func(l Load) bool { return l.TCP == nil }) {
+		r.text("requests:\n")
+		for _, q := range s.Requests {
+			r.item("  - ", q.written())
+		}
 	}
 	r.text("loads:\n")
 	for _, l := range s.Loads {
@@ -56,12 +66,22 @@ func warmupText(d time.Duration) string {
 	return units.Duration(d)
 }
 
+// written is the engine as a file has it. The folder of a private key stays
+// where it is.
+func (e Engine) written() engineKey {
+	return engineKey{kind: e.Kind, place: engineAt{Context: e.Context, Host: e.Host, TLS: e.TLS}}
+}
+
 // written is the load as a file has it.
 func (l Load) written() load {
 	out := load{
 		Requests: l.Requests, Concurrency: l.Concurrency, Think: duration(l.Think),
 		Rate: rate(l.Rate), Arrivals: arrivals(l.Arrivals), Duration: duration(l.Duration),
-		KeepAlive: l.KeepAlive, Timeout: duration(l.Timeout),
+		KeepAlive: l.KeepAlive, Timeout: duration(l.Timeout), Connections: l.Connections, Target: l.Target,
+		Redirects: l.Redirects, Cookies: l.Cookies, HTTP2: l.HTTP2,
+	}
+	if l.TCP != nil {
+		l.writeTCP(&out)
 	}
 	if l.Sine != nil {
 		out.Sine = sine{Amplitude: rate(l.Sine.Amplitude), Period: duration(l.Sine.Period), Start: sineStart(l.Sine.Start)}

@@ -5,6 +5,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/big"
@@ -14,6 +15,7 @@ import (
 
 	"plimsoll/internal/units"
 	"plimsoll/scenarios/topology"
+	"plimsoll/scenarios/yamlfile"
 )
 
 // Scenario is one scenario file, checked and with all defaults filled in.
@@ -32,6 +34,9 @@ type Scenario struct {
 	Warnings []string
 	// Source is the text of the file.
 	Source []byte
+	// Embedded says that the scenario stands in a Compose file, below
+	// "x-plimsoll".
+	Embedded bool
 }
 
 // Environment is one deployment to be measured.
@@ -41,11 +46,67 @@ type Environment struct {
 	Topology *topology.Topology
 	// TopologyFile is the resolved name of the file it came from.
 	TopologyFile string
-	// Target is the base URL that load is put on. Its host may be a service
-	// of the topology.
+	// Target is the base URL that load is put on; tcp://host:port over TCP.
+	// Its host may be a service of the topology. A load may have its own.
 	Target string
-	// Engine names what runs the topology; empty: the command line's choice.
-	Engine string
+	// TLS says whose certificates an https target may have.
+	TLS TLS
+	// Engine is what runs the topology; the zero Engine: the command line's
+	// choice.
+	Engine Engine
+	// Link is the emulated distance to the target, if there is one.
+	Link Link
+}
+
+// Fits reports whether the environment has every service that the scale names.
+// Environments are measured only at scales that fit them.
+func (e Environment) Fits(scale Scale) bool {
+	for service := range scale {
+		if e.Topology == nil {
+			return false
+		}
+		if _, ok := e.Topology.Service(service); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// Engine says what runs a topology: a kind, or which Docker engine.
+type Engine struct {
+	// Kind is DockerEngine, ProcessEngine or AutoEngine; empty: not told.
+	Kind string
+	// Context is a context of the docker command, and Host an address as in
+	// DOCKER_HOST; one of them at most.
+	Context, Host string
+	// TLS is the folder with ca.pem, cert.pem and key.pem for Host.
+	TLS string
+}
+
+// The kinds of engine.
+const (
+	DockerEngine  = "docker"
+	ProcessEngine = "process"
+	// AutoEngine is docker if one answers, else process.
+	AutoEngine = "auto"
+)
+
+// String renders an engine for people; "" if nothing is told.
+func (e Engine) String() string {
+	switch {
+	case e.Context != "":
+		return "docker context " + e.Context
+	case e.Host != "":
+		return "docker at " + e.Host
+	}
+	return e.Kind
+}
+
+// TLS says whose certificates a target may have, as load.TLS does.
+type TLS struct {
+	Insecure   bool
+	CA         string // PEM; empty: what the system trusts
+	ServerName string // empty: the target's host
 }
 
 // Scale holds the replica counts of one scale level; services that are not
@@ -119,7 +180,27 @@ type Load struct {
 	KeepAlive bool
 	// Timeout is how long an answer may take, counted from the send.
 	Timeout time.Duration
+	// Redirects is how many of them a request may follow; 0: a redirect is
+	// an answer like any other.
+	Redirects int
+	// Cookies gives each sender a jar of its own.
+	Cookies bool
+	// HTTP2 speaks HTTP/2 instead of HTTP/1.1.
+	HTTP2 bool
+	// Connections bounds how many an open loop has at once; 0: as many as
+	// the transport can.
+	Connections int
+	// Target is what the load is put on instead of the environment's; empty:
+	// there.
+	Target string
+	// TCP says how answers over TCP end; nil: the load is HTTP's.
+	TCP *Reply
+	// Payloads are sent over TCP instead of the scenario's requests.
+	Payloads []Payload
 }
+
+// TargetIn is the target that the load is put on in an environment.
+func (l Load) TargetIn(e Environment) string { return cmp.Or(l.Target, e.Target) }
 
 // Stage changes the rate linearly until it is To, within Over; an Over of 0
 // makes it jump.
@@ -177,6 +258,20 @@ func (l Load) WarmupRate() Rate {
 
 // Text says in words how the load sends its requests.
 func (l Load) Text() string {
+	text := l.loop()
+	if l.Connections > 0 {
+		text += fmt.Sprintf(", at most %d at once", l.Connections)
+	}
+	if l.TCP != nil {
+		text += ", over TCP"
+	}
+	if l.Target != "" {
+		text += ", to " + l.Target
+	}
+	return text
+}
+
+func (l Load) loop() string {
 	duration, think, arrivals := units.Duration(l.Duration), "", ""
 	if l.Think > 0 {
 		think = ", each thinking " + units.Duration(l.Think)
@@ -248,6 +343,20 @@ func (r Rate) String() string {
 		return fmt.Sprintf("%d/m", r.Count)
 	}
 	return fmt.Sprintf("%d/%v", r.Count, r.Per)
+}
+
+// Problem makes a problem of what the path leads to in the scenario's file
+// ("loads.steady.rate"), or of the nearest thing around it.
+func (s *Scenario) Problem(path, message string) Problem {
+	file, err := yamlfile.Parse(s.File, s.Source)
+	if err != nil { // cannot be: it was read
+		return Problem{File: s.File, Path: path, Message: message}
+	}
+	if s.Embedded {
+		path = embeddedPath(path, s.Environments[0].Name)
+	}
+	place, _ := file.Find(path)
+	return file.Problem(place, path, message)
 }
 
 // Environment returns the environment of that name.

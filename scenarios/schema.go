@@ -57,10 +57,45 @@ func (load) JSONSchemaExtend(s *jsonschema.Schema) {
 		return some
 	}
 	s.OneOf = []*jsonschema.Schema{
-		{Title: "closed loop, so many requests", Required: []string{"requests", "concurrency"}, Not: without("rate", "stages", "sine", "arrivals", "duration")},
-		{Title: "closed loop, so long", Required: []string{"concurrency", "duration"}, Not: without("rate", "stages", "sine", "arrivals", "requests")},
+		{Title: "closed loop, so many requests", Required: []string{"requests", "concurrency"}, Not: without("rate", "stages", "sine", "arrivals", "connections", "duration")},
+		{Title: "closed loop, so long", Required: []string{"concurrency", "duration"}, Not: without("rate", "stages", "sine", "arrivals", "connections", "requests")},
 		{Title: "open loop", Required: []string{"rate", "duration"}, Not: without("requests", "concurrency", "think", "stages")},
 		{Title: "open loop, in stages", Required: []string{"stages"}, Not: without("requests", "concurrency", "think", "sine", "duration")},
+	}
+	isTCP := jsonschema.NewProperties()
+	isTCP.Set("protocol", &jsonschema.Schema{Const: tcp})
+	s.If = &jsonschema.Schema{Required: []string{"protocol"}, Properties: isTCP}
+	s.Then = &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Required: []string{"payload"}}, {Required: []string{"payloads"}}}, Not: &jsonschema.Schema{Required: []string{"until", "length"}}}
+	s.Else = &jsonschema.Schema{Not: without("payload", "payloads", "expect", "until", "length")}
+}
+
+// JSONSchemaExtend asks for exactly one kind of contents.
+func (payload) JSONSchemaExtend(s *jsonschema.Schema) {
+	for _, contents := range []string{"file", "text", "base64"} {
+		s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{contents}})
+	}
+}
+
+// JSONSchema describes engines.
+func (engineKey) JSONSchema() *jsonschema.Schema {
+	var names []any
+	for _, name := range engineNames {
+		names = append(names, name)
+	}
+	reflector := &jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}
+	at := reflector.Reflect(&engineAt{})
+	at.Version = ""
+	at.OneOf = []*jsonschema.Schema{
+		{Required: []string{"context"}, Not: &jsonschema.Schema{Required: []string{"tls"}}}, {Required: []string{"host"}},
+	}
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Enum: names}, at}}
+}
+
+// JSONSchemaExtend lets a lone Compose file be a text.
+func (environment) JSONSchemaExtend(s *jsonschema.Schema) {
+	if files, ok := s.Properties.Get("topology"); ok {
+		list := &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "string"}, MinItems: new(uint64(1))}
+		*files = jsonschema.Schema{Description: files.Description, OneOf: []*jsonschema.Schema{{Type: "string"}, list}}
 	}
 }
 

@@ -51,7 +51,21 @@ func TestSchemaAgrees(t *testing.T) {
 		{"open loop that thinks", "environments: {a: {target: http://b}}\nloads: {c: {rate: 1/s, duration: 1s, think: 1s}}", false},
 		{"closed loop with arrivals", "environments: {a: {target: http://b}}\nloads: {c: {requests: 1, concurrency: 1, arrivals: poisson}}", false},
 		{"bad arrivals", "environments: {a: {target: http://b}}\nloads: {c: {rate: 1/s, duration: 1s, arrivals: rare}}", false},
-		{"later key", "environments: {a: {target: http://b}}\nloads: {c: {protocol: tcp, rate: 1/s, duration: 1s}}", false},
+		{"later key", "environments: {a: {target: http://b}}\nloads: {c: {rate: 1/s, duration: 1s}}\nevents: []", false},
+		{"engine by name", "environments: {a: {topology: stack/compose.yaml, target: http://proxy, engine: auto}}\nloads: {c: {rate: 1/s, duration: 1s}}", true},
+		{"engine with two places", "environments: {a: {topology: stack/compose.yaml, target: http://proxy, engine: {context: a, host: \"ssh://b\"}}}\nloads: {c: {rate: 1/s, duration: 1s}}", false},
+		{"engine without a place", "environments: {a: {topology: stack/compose.yaml, target: http://proxy, engine: {}}}\nloads: {c: {rate: 1/s, duration: 1s}}", false},
+		{"engine with a bad address", "environments: {a: {topology: stack/compose.yaml, target: http://proxy, engine: {host: far}}}\nloads: {c: {rate: 1/s, duration: 1s}}", false},
+		{"no such engine", "environments: {a: {topology: stack/compose.yaml, target: http://proxy, engine: podman}}\nloads: {c: {rate: 1/s, duration: 1s}}", false},
+		{"tcp", "environments: {a: {target: tcp://b:1}}\nloads: {c: {protocol: tcp, payload: s.yaml, expect: OK, until: \"\\n\", rate: 1/s, duration: 1s}}", true},
+		{"http, said", "environments: {a: {target: http://b}}\nloads: {c: {protocol: http, rate: 1/s, duration: 1s, connections: 4, target: http://c}}", true},
+		{"tcp without payload", "environments: {a: {target: tcp://b:1}}\nloads: {c: {protocol: tcp, rate: 1/s, duration: 1s}}", false},
+		{"tcp with two payloads", "environments: {a: {target: tcp://b:1}}\nloads: {c: {protocol: tcp, payload: s.yaml, payloads: [{text: x}], rate: 1/s, duration: 1s}}", false},
+		{"tcp with two ends", "environments: {a: {target: tcp://b:1}}\nloads: {c: {protocol: tcp, payload: s.yaml, until: x, length: 1, rate: 1/s, duration: 1s}}", false},
+		{"payload with two contents", "environments: {a: {target: tcp://b:1}}\nloads: {c: {protocol: tcp, payloads: [{text: x, file: s.yaml}], rate: 1/s, duration: 1s}}", false},
+		{"no such protocol", "environments: {a: {target: tcp://b:1}}\nloads: {c: {protocol: udp, payload: s.yaml, rate: 1/s, duration: 1s}}", false},
+		{"http that expects", "environments: {a: {target: http://b}}\nloads: {c: {expect: OK, rate: 1/s, duration: 1s}}", false},
+		{"closed loop with a cap", "environments: {a: {target: http://b}}\nloads: {c: {requests: 1, concurrency: 1, connections: 1}}", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -63,6 +77,8 @@ func TestSchemaAgrees(t *testing.T) {
 			write(t, dir, "stack/compose.yaml", "services: {proxy: {image: x}, web: {image: y}}")
 			write(t, dir, "twip/training.yaml", "services: {static: {image: x}, web: {image: y}}")
 			write(t, dir, "twip/production.yaml", "services: {proxy: {image: x}, static: {image: x}, web: {image: y}}")
+			write(t, dir, "reading.xml", "<reading/>\n")
+			write(t, dir, "certificates/ca.pem", "")
 			write(t, dir, "s.yaml", tt.text)
 			if _, err := Read(filepath.Join(dir, "s.yaml")); (err == nil) != tt.good {
 				t.Errorf("Read: %v, want good: %v", err, tt.good)

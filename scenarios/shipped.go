@@ -11,7 +11,7 @@ import (
 
 // Scenarios are *.yaml; the folders hold their topologies.
 //
-//go:embed *.yaml twip
+//go:embed *.yaml gateways twip
 var shippedFiles embed.FS
 
 // ShippedScenario is a scenario that is part of the program.

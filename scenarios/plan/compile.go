@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -27,8 +28,9 @@ const (
 
 // Compile expands a scenario. Repetitions follow one another, and each has all
 // cells in an order of its own that depends on the seed, so that a slow drift
-// of the machine meets all cells alike. An environment without a topology
-// cannot be scaled and has one scale, the empty one. Options that do not fit
+// of the machine meets all cells alike. An environment is measured at the
+// scales that fit it; one without a topology cannot be scaled and has one scale,
+// the empty one. Options that do not fit
 // the scenario are a *scenarios.Error.
 func Compile(s *scenarios.Scenario, opt Options) (*Plan, error) {
 	c := &compiler{scenario: s}
@@ -67,14 +69,14 @@ func Compile(s *scenarios.Scenario, opt Options) (*Plan, error) {
 func cells(environments []scenarios.Environment, scales []scenarios.Scale, loads []scenarios.Load) []Trial {
 	var cells []Trial
 	for _, e := range environments {
-		fitting := scales
+		fitting := slices.DeleteFunc(slices.Clone(scales), func(s scenarios.Scale) bool { return !e.Fits(s) })
 		if e.Topology == nil {
 			fitting = []scenarios.Scale{{}}
 		}
 		for _, scale := range fitting {
 			for _, load := range loads {
 				cells = append(cells, Trial{
-					Environment: e.Name, Scale: scale, Load: load.Name,
+					Environment: e.Name, Scale: scale, Load: load.Name, Link: e.Link, Engine: e.Engine.String(),
 					Estimate: stackTime(e, scale) + loadTime(load),
 				})
 			}
@@ -148,21 +150,21 @@ func (c *compiler) scales(environments []scenarios.Environment, wanted []scenari
 		}
 		seen[scale.String()] = true
 		scales = append(scales, scale)
-		for _, e := range environments {
-			c.checkScale(e, scale)
-		}
+		c.checkScale(environments, scale)
 	}
 	return scales
 }
 
-func (c *compiler) checkScale(e scenarios.Environment, scale scenarios.Scale) {
-	if e.Topology == nil {
-		return
-	}
+func (c *compiler) checkScale(environments []scenarios.Environment, scale scenarios.Scale) {
+	before := len(c.problems)
 	for _, service := range scale.Services() {
-		if err := e.CheckReplicas(service, scale[service]); err != nil {
+		for _, err := range scenarios.CheckReplicas(environments, service, scale[service]) {
 			c.fault("scale %s: %s: %v", scale, service, err)
 		}
+	}
+	if len(c.problems) == before && len(environments) > 0 &&
+		!slices.ContainsFunc(environments, func(e scenarios.Environment) bool { return e.Fits(scale) }) {
+		c.fault("scale %s: no chosen environment has all of these services", scale)
 	}
 }
 
@@ -180,9 +182,13 @@ func (p *Plan) Estimate() time.Duration {
 func (p *Plan) String() string {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "#\tENVIRONMENT\tSCALE\tLOAD\tTRIAL\tESTIMATED")
+	engine, named := func(string) string { return "" }, slices.ContainsFunc(p.Trials, func(t Trial) bool { return t.Engine != "" })
+	if named {
+		engine = func(name string) string { return cmp.Or(name, "default") + "\t" }
+	}
+	fmt.Fprintln(table, "#\tENVIRONMENT\t"+engine("ENGINE")+"SCALE\tLOAD\tTRIAL\tESTIMATED")
 	for _, t := range p.Trials {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\n", t.Index, t.Environment, t.Scale, t.Load, t.Repetition, about(t.Estimate))
+		fmt.Fprintf(table, "%d\t%s\t%s%s\t%s\t%d\t%s\n", t.Index, t.Link.Label(t.Environment), engine(t.Engine), t.Scale, t.Load, t.Repetition, about(t.Estimate))
 	}
 	table.Flush() // a strings.Builder takes everything
 	noun := "trials"

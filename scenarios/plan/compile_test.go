@@ -156,6 +156,51 @@ func TestEstimates(t *testing.T) {
 	}
 }
 
+// TestFittingScales: environments are measured at the scales of which they have
+// all services, whether the scenario or the command line gives them.
+func TestFittingScales(t *testing.T) {
+	stack := func(services ...string) *topology.Topology {
+		top := &topology.Topology{}
+		for _, name := range services {
+			top.Services = append(top.Services, topology.Service{Name: name, Replicas: 1})
+		}
+		return top
+	}
+	s := &scenarios.Scenario{
+		Environments: []scenarios.Environment{
+			{Name: "a", Topology: stack("front", "web"), Target: "http://front"},
+			{Name: "b", Topology: stack("front", "other"), Target: "http://front"},
+			{Name: "url", Target: "http://192.0.2.1"},
+		},
+		Scales: []scenarios.Scale{{}, {"front": 2}, {"web": 3}},
+		Loads:  []scenarios.Load{{Name: "l", Mode: scenarios.Closed, Requests: 1, Concurrency: 1}}, Trials: 1,
+	}
+	for _, tt := range []struct {
+		scales []scenarios.Scale
+		want   []string
+	}{
+		{nil, []string{"a as written", "a front=2", "a web=3", "b as written", "b front=2", "url as written"}},
+		{[]scenarios.Scale{{"web": 3}}, []string{"a web=3", "url as written"}},
+	} {
+		var got []string
+		for _, trial := range compile(t, s, plan.Options{Scales: tt.scales}).Trials {
+			got = append(got, trial.Environment+" "+trial.Scale.String())
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("scales %v (-want +got)\n%s", tt.scales, diff)
+		}
+	}
+	for scale, want := range map[*scenarios.Scale]string{
+		{"web": 3, "other": 2}: "scale other=2,web=3: no chosen environment has all of these services",
+		{"wbe": 3}:             `the environment a has no service "wbe"; did you mean "web"?`,
+	} {
+		if _, err := plan.Compile(s, plan.Options{Scales: []scenarios.Scale{*scale}}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", scale, err, want)
+		}
+	}
+}
+
 func TestNothingToScale(t *testing.T) {
 	s := &scenarios.Scenario{
 		Environments: []scenarios.Environment{{Name: "url", Target: "http://192.0.2.1"}},

@@ -23,6 +23,10 @@ type Trial struct {
 	Environment string          `json:"environment"`
 	Scale       scenarios.Scale `json:"scale"`
 	Load        string          `json:"load"`
+	// Link is the environment's emulated distance.
+	Link scenarios.Link `json:"link,omitzero"`
+	// Engine is the one that the environment names; empty: none.
+	Engine string `json:"engine,omitempty"`
 	// Repetition counts the trials of one cell, from 1.
 	Repetition int `json:"trial"`
 	// Estimate is about how long the trial takes, from start to teardown.

@@ -32,6 +32,9 @@ func (l *loading) convert(project *types.Project) *Topology {
 	}
 	aliasLinks(t.Services, project)
 	t.Networks, t.Volumes = used(t.Services)
+	t.NetworkOptions, t.VolumeOptions = l.networkOptions(t.Networks, project), l.volumeOptions(t.Volumes, project)
+	l.warnNames("networks", t.Networks, func(n string) string { return project.Networks[n].Name }, project)
+	l.warnNames("volumes", t.Volumes, func(n string) string { return project.Volumes[n].Name }, project)
 	l.warnUnsupported(project)
 	t.Warnings = l.warnings
 	return t
@@ -41,10 +44,12 @@ func (l *loading) convert(project *types.Project) *Topology {
 func used(services []Service) (networks, volumes []string) {
 	for _, s := range services {
 		for _, a := range s.Networks {
-			networks = append(networks, a.Network)
+			if a.External == "" {
+				networks = append(networks, a.Network)
+			}
 		}
 		for _, m := range s.Mounts {
-			if m.Type == VolumeMount && m.Source != "" {
+			if m.Type == VolumeMount && m.Source != "" && !m.External {
 				volumes = append(volumes, m.Source)
 			}
 		}
@@ -56,38 +61,89 @@ func used(services []Service) (networks, volumes []string) {
 
 func (l *loading) service(s types.ServiceConfig, project *types.Project) Service {
 	path := "services." + s.Name
-	switch {
-	case s.Image != "":
-	case s.Build != nil:
-		l.fault(path+".build", "images are not built by this version; build it with \"docker compose build\" and name the result with image:")
-	default:
-		l.fault(path, "has no image")
-	}
+	l.refused(s, path)
 	out := Service{
-		Name: s.Name, Image: s.Image,
+		Name: s.Name, Image: s.Image, Build: l.build(s.Build, path+".build"),
+		PullPolicy: l.pullPolicy(s, path), Platform: s.Platform,
 		Entrypoint: s.Entrypoint, Command: s.Command,
-		Environment: environment(s.Environment), Labels: s.Labels,
-		WorkingDir: s.WorkingDir, User: s.User, Hostname: s.Hostname,
+		Environment: environment(s.Environment), Labels: s.Labels, Annotations: s.Annotations,
+		WorkingDir: s.WorkingDir, User: s.User, Groups: s.GroupAdd,
+		Hostname: s.Hostname, DomainName: s.DomainName, ContainerName: s.ContainerName, Restart: l.restart(s, path),
 		Replicas:    s.GetScale(),
 		Ports:       l.ports(s, path),
 		DependsOn:   dependencies(s, project),
-		Networks:    attachments(s),
-		Mounts:      l.mounts(s, path),
+		NetworkMode: l.networkMode(s, path, project),
+		Networks:    attachments(s, project),
+		Names:       names(s),
+		Mounts:      l.mounts(s, path, project),
 		Healthcheck: l.healthcheck(s.HealthCheck, path+".healthcheck"),
-		CPUs:        widen(s.CPUS), CPUSet: s.CPUSet,
-		MemoryBytes: int64(s.MemLimit), PidsLimit: s.PidsLimit,
-		CapAdd: s.CapAdd, CapDrop: s.CapDrop,
-		ReadOnly: s.ReadOnly, Init: s.Init != nil && *s.Init, Privileged: s.Privileged,
-		StopSignal: s.StopSignal,
+		Limits:      l.limits(s, path), Rights: l.rights(s, path, project),
+		Init:       s.Init != nil && *s.Init,
+		StopSignal: s.StopSignal, StopGrace: orZero(s.StopGracePeriod),
+		Terminal: s.Tty, OpenStdin: s.StdinOpen,
+		LogOptions: l.logOptions(s.Logging, path+".logging"),
 	}
-	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
-		limits := s.Deploy.Resources.Limits
-		out.CPUs = cmp.Or(out.CPUs, widen(limits.NanoCPUs.Value()))
-		out.MemoryBytes = cmp.Or(out.MemoryBytes, int64(limits.MemoryBytes))
-		out.PidsLimit = cmp.Or(out.PidsLimit, limits.Pids)
+	out.NoHealthcheck = off(s.HealthCheck)
+	l.objects(s, path, project, &out)
+	if out.Build != nil && out.Image == "" {
+		out.Image = project.Name + "-" + s.Name
 	}
-	out.PidsLimit = max(out.PidsLimit, 0) // -1 means no limit, as 0 does
 	return out
+}
+
+// refused notes what cannot be left out without running another service than
+// the one that is described.
+func (l *loading) refused(s types.ServiceConfig, path string) {
+	switch {
+	case s.Provider != nil:
+		l.fault(path+".provider", "services of a provider are not supported; run it yourself and give its address to the others")
+	case s.Image == "" && s.Build == nil:
+		l.fault(path, "has no image")
+	}
+	if len(s.VolumesFrom) > 0 {
+		l.fault(path+".volumes_from", "is not supported; name the volume under volumes: and mount it in both services")
+	}
+	if len(s.PreStart) > 0 {
+		l.fault(path+".pre_start", "is not supported; make it a service and wait for it with depends_on: {NAME: {condition: service_completed_successfully}}")
+	}
+}
+
+// pullPolicy knows no times: a policy with one is as "missing".
+func (l *loading) pullPolicy(s types.ServiceConfig, path string) PullPolicy {
+	switch s.PullPolicy {
+	case "", types.PullPolicyMissing, types.PullPolicyIfNotPresent:
+		return PullMissing
+	case types.PullPolicyAlways:
+		return PullAlways
+	case types.PullPolicyNever:
+		return PullNever
+	case types.PullPolicyBuild:
+		if s.Build == nil {
+			l.fault(path+".pull_policy", "is build, but the service has no build:")
+		}
+		return PullBuild
+	}
+	l.warn(fmt.Sprintf("%s.pull_policy: %s is taken as missing", path, s.PullPolicy))
+	return PullMissing
+}
+
+func (l *loading) restart(s types.ServiceConfig, path string) string {
+	if s.Restart != "" && s.Restart != types.RestartPolicyNo {
+		l.warn(path + ".restart is not applied: a replica that ends stays so, and counts as failed")
+	}
+	return s.Restart
+}
+
+// logOptions are those of the one driver whose logs can be read everywhere.
+func (l *loading) logOptions(logging *types.LoggingConfig, path string) map[string]string {
+	if logging == nil {
+		return nil
+	}
+	if driver := logging.Driver; driver != "" && driver != "json-file" {
+		l.warn(fmt.Sprintf("%s: the driver %s is not honoured; json-file is used", path, driver))
+		return nil
+	}
+	return logging.Options
 }
 
 // widen keeps 0.1 what the file has, instead of 0.10000000149.
@@ -118,68 +174,6 @@ func dependencies(s types.ServiceConfig, project *types.Project) []Dependency {
 		if _, wanted := project.Services[other]; wanted { // else compose-go knows that it is not required
 			list = append(list, Dependency{other, Condition(cmp.Or(s.DependsOn[other].Condition, string(Started)))})
 		}
-	}
-	return list
-}
-
-func attachments(s types.ServiceConfig) []Attachment {
-	if len(s.Networks) == 0 {
-		return []Attachment{{Network: defaultNetwork}}
-	}
-	var list []Attachment
-	for _, name := range slices.Sorted(maps.Keys(s.Networks)) {
-		a := Attachment{Network: name}
-		if config := s.Networks[name]; config != nil {
-			a.Aliases = slices.DeleteFunc(slices.Clone(config.Aliases), func(alias string) bool { return alias == s.Name })
-		}
-		list = append(list, a)
-	}
-	return list
-}
-
-// aliasLinks gives services the names by which others link to them
-// ("links: [db:database]"), on the networks that both are attached to.
-func aliasLinks(services []Service, project *types.Project) {
-	for _, from := range services {
-		for _, link := range project.Services[from.Name].Links {
-			name, alias, found := strings.Cut(link, ":")
-			i := slices.IndexFunc(services, func(s Service) bool { return s.Name == name })
-			if !found || alias == name || i < 0 {
-				continue
-			}
-			for n := range services[i].Networks {
-				a := &services[i].Networks[n]
-				shared := slices.ContainsFunc(from.Networks, func(b Attachment) bool { return b.Network == a.Network })
-				if shared && !slices.Contains(a.Aliases, alias) {
-					a.Aliases = append(a.Aliases, alias)
-				}
-			}
-		}
-	}
-}
-
-func (l *loading) mounts(s types.ServiceConfig, path string) []Mount {
-	var list []Mount
-	for i, v := range s.Volumes {
-		at := fmt.Sprintf("%s.volumes[%d]", path, i)
-		switch kind := MountType(v.Type); kind {
-		case BindMount:
-			if l.src.Dir == "" {
-				l.fault(at, "a file that is not on disk cannot mount the host's %s", v.Source)
-			}
-			list = append(list, Mount{kind, v.Source, v.Target, v.ReadOnly})
-		case VolumeMount, TmpfsMount:
-			list = append(list, Mount{kind, v.Source, v.Target, v.ReadOnly})
-		default:
-			l.fault(at, "mounts of the type %q are not supported; use volume, bind or tmpfs", v.Type)
-		}
-	}
-	for i, tmpfs := range s.Tmpfs {
-		target, options, _ := strings.Cut(tmpfs, ":")
-		if options != "" {
-			l.warn(fmt.Sprintf("%s.tmpfs[%d]: the options %q are not honoured", path, i, options))
-		}
-		list = append(list, Mount{Type: TmpfsMount, Target: target})
 	}
 	return list
 }
@@ -235,29 +229,33 @@ func (l *loading) port(number int, protocol, path string) (Port, bool) {
 	return Port{Target: uint16(number), Protocol: protocol}, true
 }
 
+// off reports whether a check says that there is none, not even the image's.
+func off(h *types.HealthCheckConfig) bool {
+	return h != nil && (h.Disable || len(h.Test) > 0 && h.Test[0] == "NONE")
+}
+
 func (l *loading) healthcheck(h *types.HealthCheckConfig, path string) *Healthcheck {
-	if h == nil || h.Disable {
+	if h == nil || off(h) {
 		return nil
 	}
-	out := &Healthcheck{}
-	switch {
-	case len(h.Test) == 0:
-		l.warn(path + " has no test; the image's own check is not run")
-		return nil
-	case h.Test[0] == "NONE":
-		return nil
-	case h.Test[0] == "CMD-SHELL":
+	out := &Healthcheck{
+		Interval: orZero(h.Interval), Timeout: orZero(h.Timeout),
+		StartPeriod: orZero(h.StartPeriod), StartInterval: orZero(h.StartInterval),
+	}
+	if h.Retries != nil {
+		out.Retries = int(min(*h.Retries, math.MaxInt32))
+	}
+	if len(h.Test) == 0 {
+		return out
+	}
+	if h.Test[0] == "CMD-SHELL" {
 		out.Test = append([]string{"/bin/sh", "-c"}, h.Test[1:]...)
-	default: // compose-go has seen to it that this is CMD
+	} else { // compose-go has seen to it that this is CMD
 		out.Test = h.Test[1:]
 	}
 	if len(h.Test) < 2 || h.Test[1] == "" {
 		l.fault(path+".test", "has no command")
 		return nil
-	}
-	out.Interval, out.Timeout, out.StartPeriod = orZero(h.Interval), orZero(h.Timeout), orZero(h.StartPeriod)
-	if h.Retries != nil {
-		out.Retries = int(min(*h.Retries, math.MaxInt32))
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -82,18 +83,18 @@ func TestService(t *testing.T) {
 		}},
 
 		{"named volume", `volumes: ["data:/data:ro"]`, func(s *Service) {
-			s.Mounts = []Mount{{VolumeMount, "data", "/data", true}}
+			s.Mounts = []Mount{{Type: VolumeMount, Source: "data", Target: "/data", ReadOnly: true}}
 		}},
-		{"anonymous volume", `volumes: [/scratch]`, func(s *Service) { s.Mounts = []Mount{{VolumeMount, "", "/scratch", false}} }},
+		{"anonymous volume", `volumes: [/scratch]`, func(s *Service) { s.Mounts = []Mount{{Type: VolumeMount, Target: "/scratch"}} }},
 		{"host folder", `volumes: ["/srv/html:/html"]`, func(s *Service) {
-			s.Mounts = []Mount{{BindMount, "/srv/html", "/html", false}}
+			s.Mounts = []Mount{{Type: BindMount, Source: "/srv/html", Target: "/html", Create: true}}
 		}},
 		{"tmpfs", `{tmpfs: /run, volumes: [{type: tmpfs, target: /tmp}]}`, func(s *Service) {
-			s.Mounts = []Mount{{TmpfsMount, "", "/tmp", false}, {TmpfsMount, "", "/run", false}}
+			s.Mounts = []Mount{{Type: TmpfsMount, Target: "/tmp"}, {Type: TmpfsMount, Target: "/run"}}
 		}},
 
 		{"check", `healthcheck: {test: [CMD, probe, a], interval: 5s, timeout: 1s, start_period: 1m, retries: 2}`, func(s *Service) {
-			s.Healthcheck = &Healthcheck{[]string{"probe", "a"}, 5 * time.Second, time.Second, time.Minute, 2}
+			s.Healthcheck = &Healthcheck{Test: []string{"probe", "a"}, Interval: 5 * time.Second, Timeout: time.Second, StartPeriod: time.Minute, Retries: 2}
 		}},
 		{"check by shell", `healthcheck: {test: [CMD-SHELL, "a | b"]}`, func(s *Service) {
 			s.Healthcheck = &Healthcheck{Test: []string{"/bin/sh", "-c", "a | b"}}
@@ -101,8 +102,9 @@ func TestService(t *testing.T) {
 		{"check as text", `healthcheck: {test: a | b}`, func(s *Service) {
 			s.Healthcheck = &Healthcheck{Test: []string{"/bin/sh", "-c", "a | b"}}
 		}},
-		{"check none", `healthcheck: {test: [NONE]}`, func(*Service) {}},
-		{"check disabled", `healthcheck: {test: [CMD, a], disable: true}`, func(*Service) {}},
+		{"check none", `healthcheck: {test: [NONE]}`, func(s *Service) { s.NoHealthcheck = true }},
+		{"check disabled", `healthcheck: {test: [CMD, a], disable: true}`, func(s *Service) { s.NoHealthcheck = true }},
+		{"the image's check at other times", `healthcheck: {timeout: 1s}`, func(s *Service) { s.Healthcheck = &Healthcheck{Timeout: time.Second} }},
 
 		{"limits", `{cpus: 0.1, cpuset: 0-1, mem_limit: 64m, pids_limit: 9}`, func(s *Service) {
 			s.CPUs, s.CPUSet, s.MemoryBytes, s.PidsLimit = 0.1, "0-1", 64<<20, 9
@@ -157,10 +159,10 @@ func TestRich(t *testing.T) {
 		t.Fatal(err)
 	}
 	testenv.Golden(t, "testdata/rich/warnings.txt", strings.Join(got.Warnings, "\n")+"\n")
-	if diff := cmp.Diff([]string{"back", "default", "front"}, got.Networks); diff != "" {
+	if diff := cmp.Diff([]string{"back", "front"}, got.Networks); diff != "" {
 		t.Errorf("networks (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"data"}, got.Volumes); diff != "" {
+	if diff := cmp.Diff([]string(nil), got.Volumes); diff != "" {
 		t.Errorf("volumes (-want +got)\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"db", "migrate", "proxy", "web"}, got.ServiceNames()); diff != "" {
@@ -198,7 +200,7 @@ func TestComposeIsComplete(t *testing.T) {
 	}
 	unset := func(warning string) bool { return strings.HasPrefix(warning, "the variable") }
 	first.Warnings = slices.DeleteFunc(first.Warnings, unset)
-	if diff := cmp.Diff(first, again, cmpopts.IgnoreFields(Topology{}, "Dir")); diff != "" {
+	if diff := cmp.Diff(first, again, cmpopts.IgnoreFields(Topology{}, "Dir", "Origin")); diff != "" {
 		t.Errorf("(-first +again)\n%s", diff)
 	}
 }
@@ -262,7 +264,15 @@ func TestWithScale(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add("services: {web: {image: x}}")
 	f.Add("services:\n  web:\n    image: ${X:-y}\n    ports: ['80:80']\nversion: 2\n")
+	for _, file := range shapes(f) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
 	f.Add("a: &a {<<: *a}\nservices: *a")
+	f.Add("x-a: &a {tags: [b]}\nweb: {<<: *a, image: x, net: host}\ndb:\n  image: y\n  target_num_containers: 2\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		top, err := Load(Source{File: "fuzz.yaml", Text: []byte(text)})
 		if err == nil && len(top.Services) == 0 {

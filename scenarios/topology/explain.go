@@ -2,6 +2,7 @@ package topology
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -17,15 +18,19 @@ import (
 // explain turns compose-go's error into problems with places. It knows the
 // forms of its messages; what it does not know it passes on as it is.
 func (l *loading) explain(err error) error {
+	known := tree.NewMatcher(schema.AttributePaths()...)
 	if l.tree != nil {
-		l.unknownKeys("", "", tree.NewMatcher(schema.AttributePaths()...))
+		l.unknownKeys(l.tree, "", "", known)
+	}
+	for _, over := range l.overrides {
+		l.unknownKeys(over, "", "", known)
 	}
 	if len(l.problems) == 0 { // else all the rest may come of the unknown keys
 		for _, each := range flatten(err) {
 			l.explainOne(each.Error())
 		}
 	}
-	return yamlfile.NewError(l.problems...)
+	return l.err()
 }
 
 // flatten takes joined errors apart.
@@ -49,7 +54,7 @@ func (l *loading) explainOne(message string) {
 		return
 	}
 	if m := match(`^failed to parse .+ line (\d+): mapping key "(.+)" already defined at line (\d+)`, message); m != nil {
-		l.problems = append(l.problems, l.atLine(m[1], fmt.Sprintf("the key %q is given a second time; the first is in line %s", m[2], m[3])))
+		l.problems = append(l.problems, l.atLine(m[1], fmt.Sprintf("the key %q is given a second time; the first is in line %s", m[2], l.lineAsWritten(m[3]))))
 		return
 	}
 	if m := match(`^failed to parse .+? line (\d+): (.*)$`, message); m != nil {
@@ -80,6 +85,18 @@ func (l *loading) explainOne(message string) {
 		l.problems = append(l.problems, l.inService(m[1], m[2]))
 		return
 	}
+	if strings.HasPrefix(message, "Circular reference:") {
+		var names []string
+		for _, m := range regexp.MustCompile(`(?m)^ *extends (\S+) in `).FindAllStringSubmatch(message, -1) {
+			names = append(names, m[1])
+		}
+		slices.Sort(names) // compose-go begins anywhere in the circle
+		names = slices.Compact(names)
+		if len(names) > 0 {
+			l.fault("services."+names[0]+".extends", "services extend each other in a circle: %s", strings.Join(names, ", "))
+			return
+		}
+	}
 	if strings.HasPrefix(message, "healthcheck.test must start") {
 		l.explainHealthchecks(message)
 		return
@@ -95,7 +112,8 @@ func match(pattern, message string) []string {
 // explainSchema explains that the file, or one that it includes, does not have
 // the form that the specification asks for.
 func (l *loading) explainSchema(file, message string) {
-	if filepath.Base(file) != filepath.Base(filepath.FromSlash(l.src.File)) {
+	ours := func(name string) bool { return filepath.Base(file) == filepath.Base(filepath.FromSlash(name)) }
+	if !ours(l.src.File) && !slices.ContainsFunc(l.src.Overrides, func(over Text) bool { return ours(over.File) }) {
 		l.problems = append(l.problems, l.byWords(file+": "+message))
 		return
 	}
@@ -107,18 +125,23 @@ func (l *loading) explainSchema(file, message string) {
 // unknownKeys notes all keys below a value that the specification does not
 // have: compose-go stops at the first. at is the value's path in the file,
 // path that in the specification, which counts no items.
-func (l *loading) unknownKeys(at string, path tree.Path, known *tree.Matcher) {
-	for i := range l.tree.Len(at) {
-		l.unknownKeys(fmt.Sprintf("%s[%d]", at, i), path.Next(tree.PathMatchList), known)
+func (l *loading) unknownKeys(file *yamlfile.File, at string, path tree.Path, known *tree.Matcher) {
+	for i := range file.Len(at) {
+		l.unknownKeys(file, fmt.Sprintf("%s[%d]", at, i), path.Next(tree.PathMatchList), known)
 	}
-	for _, key := range l.tree.Keys(at) {
+	for _, key := range file.Keys(at) {
 		below, next := strings.TrimPrefix(at+"."+key, "."), path.Next(key)
 		switch {
 		case strings.HasPrefix(key, "x-"):
 		case known.MayContain(next) || known.Matches(next):
-			l.unknownKeys(below, next, known)
+			l.unknownKeys(file, below, next, known)
 		default:
-			l.fault(below, "unknown key%s", yamlfile.DidYouMean(key, keysOf(path)))
+			names := keysOf(path)
+			if l.stack != nil && path.Matches("services.*") {
+				names = slices.Concat(names, slices.Sorted(maps.Keys(cloudRenamed)))
+			}
+			place, _ := file.Find(below)
+			l.problems = append(l.problems, file.Problem(place, below, "unknown key"+yamlfile.DidYouMean(key, names)))
 		}
 	}
 }
@@ -204,6 +227,14 @@ func (l *loading) byWords(message string) yamlfile.Problem {
 	return l.problem("", message)
 }
 
+// lineAsWritten tells a line of what compose-go has read as one of the file.
+func (l *loading) lineAsWritten(number string) string {
+	if line, err := strconv.Atoi(number); err == nil && l.stack != nil {
+		return strconv.Itoa(l.stack.line(line))
+	}
+	return number
+}
+
 func (l *loading) atLine(number, message string) yamlfile.Problem {
 	line, err := strconv.Atoi(number)
 	if l.tree == nil || err != nil {
@@ -212,9 +243,15 @@ func (l *loading) atLine(number, message string) yamlfile.Problem {
 	return l.tree.Problem(l.tree.Line(line), "", message)
 }
 
-// problem makes a problem with the best place that is known for a path.
+// problem makes a problem with the best place that is known for a path: where
+// the last file has it that has it at all.
 func (l *loading) problem(path, message string) yamlfile.Problem {
 	path = strings.ReplaceAll(path, ".[]", "[]")
+	for _, tree := range slices.Backward(l.overrides) {
+		if place, ok := tree.Find(path); ok {
+			return tree.Problem(place, path, message)
+		}
+	}
 	if l.tree == nil {
 		return yamlfile.Problem{File: l.src.File, Path: path, Message: message}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"plimsoll/internal/units"
 	"plimsoll/scenarios/yamlfile"
 )
 
@@ -30,18 +31,53 @@ type Source struct {
 	// resolved against; it may hold a .env file. Empty: the file is not on
 	// the host's disk, and refers to no other file or folder.
 	Dir string
-	// Environment holds the variables that the file may use. Those of the
-	// .env file come after them.
+	// Overrides are further Compose files that are merged over this one, in
+	// order, as by several -f of docker compose. Relative paths in them are
+	// relative to Dir, too.
+	Overrides []Text
+	// Environment holds the variables that the file may use. Those of EnvFile
+	// come after them.
 	Environment map[string]string
+	// EnvFile is read instead of the .env file in Dir; nil: that one.
+	EnvFile *Text
+	// Profiles are enabled beside those that COMPOSE_PROFILES names.
+	Profiles []string
+}
+
+// Text is a file that has been read.
+type Text struct {
+	File string // the name, for messages
+	Text []byte
 }
 
 // Load makes a topology of a Compose file. An error in the file is a
 // *yamlfile.Error, with places as far as they are known.
 func Load(src Source) (*Topology, error) {
+	for _, file := range slices.Concat([]Text{{src.File, src.Text}}, src.Overrides) {
+		if len(file.Text) > mostBytes {
+			return nil, yamlfile.NewError(yamlfile.Problem{File: file.File, Place: yamlfile.Place{Line: 1, Column: 1},
+				Message: fmt.Sprintf("has %s; a Compose file may have %s", units.Bytes(int64(len(file.Text))), units.Bytes(mostBytes))})
+		}
+	}
 	// The parsed tree only tells places. Where it cannot be had, compose-go
 	// has the last word on whether the file is good.
 	tree, syntaxErr := yamlfile.Parse(src.File, src.Text)
+	if errors.Is(syntaxErr, yamlfile.ErrAliases) {
+		return nil, syntaxErr
+	}
 	l := &loading{src: src, tree: tree}
+	if tree != nil && isStackFile(tree) {
+		if err := l.rewrite(); err != nil {
+			return nil, err
+		}
+	}
+	for _, over := range src.Overrides {
+		tree, err := yamlfile.Parse(over.File, over.Text)
+		if err != nil {
+			return nil, err
+		}
+		l.overrides = append(l.overrides, tree)
+	}
 	project, err := l.project()
 	if err != nil {
 		if syntaxErr != nil {
@@ -51,13 +87,20 @@ func Load(src Source) (*Topology, error) {
 	}
 	t := l.convert(project)
 	if len(l.problems) > 0 {
-		return nil, yamlfile.NewError(l.problems...)
+		return nil, l.err()
 	}
 	if t.Compose, err = l.resolved(); err != nil {
 		return nil, l.explain(err)
 	}
+	t.Origin = &Origin{[]source{{src.File, l.tree, l.stack}}}
+	for i, over := range src.Overrides {
+		t.Origin.sources = append(t.Origin.sources, source{file: over.File, tree: l.overrides[i]})
+	}
 	return t, nil
 }
+
+// mostBytes bounds the size of each file.
+const mostBytes = 1 << 20
 
 // mostNodes bounds the size of a file with its aliases written out, so that
 // one in which they multiply is refused at once.
@@ -67,9 +110,40 @@ const mostNodes = 20_000
 type loading struct {
 	src         Source
 	tree        *yamlfile.File // nil: not parsed
+	stack       *stackFile     // what src and tree were made of; nil: a Compose file
+	overrides   []*yamlfile.File
+	variables   map[string]string // nil: not gathered yet
 	unsupported []loader.UnsupportedAttribute
 	warnings    []string
 	problems    []yamlfile.Problem
+}
+
+// rewrite goes on with a Compose file instead of the stack file.
+func (l *loading) rewrite() error {
+	stack, err := rewriteStack(l.tree, l.src.Text)
+	if errors.Is(err, errNotInLines) {
+		return nil // compose-go will say what it lacks
+	}
+	if err != nil {
+		return err
+	}
+	tree, err := yamlfile.Parse(l.src.File, stack.text)
+	if err != nil {
+		return nil // as above
+	}
+	l.stack, l.tree, l.src.Text, l.warnings = stack, tree, stack.text, stack.warnings
+	return nil
+}
+
+// err holds all problems.
+func (l *loading) err() error {
+	problems := slices.Clone(l.problems)
+	for i, p := range problems {
+		if l.stack != nil && p.File == l.src.File {
+			problems[i] = l.stack.restore(p)
+		}
+	}
+	return yamlfile.NewError(problems...)
 }
 
 // project reads the file as compose-go does it, links and implied networks
@@ -79,9 +153,20 @@ func (l *loading) project() (*types.Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	return loader.LoadWithContext(context.Background(), details, l.options(details.Environment), func(o *loader.Options) {
+	return composed(details, l.options(details.Environment), func(o *loader.Options) {
 		loader.WithSupportedAttributes(honoured(), l.noteUnsupported)(o)
 	})
+}
+
+// composed lets compose-go read a file. A panic, which some values of the wrong
+// type still cause there, is an error like any other.
+func composed(details types.ConfigDetails, options ...func(*loader.Options)) (project *types.Project, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("holds a value that cannot be read: %v", cause)
+		}
+	}()
+	return loader.LoadWithContext(context.Background(), details, options...)
 }
 
 // resolved renders the file as it was written, but complete in itself.
@@ -90,13 +175,20 @@ func (l *loading) resolved() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	project, err := loader.LoadWithContext(context.Background(), details, l.options(details.Environment),
+	project, err := composed(details, l.options(details.Environment),
 		func(o *loader.Options) { o.SkipNormalization = true }, loader.WithDiscardEnvFiles)
 	if err != nil {
 		return nil, err
 	}
 	project.Extensions = nil
+	for name, config := range project.Configs {
+		if config.Environment != "" { // else the variable would have to be set wherever the file is read
+			config.Environment = ""
+			project.Configs[name] = config
+		}
+	}
 	for name, service := range project.Services {
+		service.Extensions = nil
 		service.Profiles = nil   // those that are left are wanted
 		service.LabelFiles = nil // they are among the labels by now
 		service.DependsOn = maps.Clone(service.DependsOn)
@@ -127,24 +219,29 @@ func (l *loading) details() (types.ConfigDetails, error) {
 			return types.ConfigDetails{}, err
 		}
 		dir = abs
-		variables, err := dotEnv(filepath.Join(dir, ".env"), environment)
-		if err != nil {
-			return types.ConfigDetails{}, err
-		}
-		for key, value := range variables {
-			if _, set := environment[key]; !set {
-				environment[key] = value
-			}
+	}
+	variables, err := l.dotEnv(dir, environment)
+	if err != nil {
+		return types.ConfigDetails{}, err
+	}
+	for key, value := range variables {
+		if _, set := environment[key]; !set {
+			environment[key] = value
 		}
 	}
-	return types.ConfigDetails{
-		WorkingDir:  dir,
-		Environment: environment,
-		ConfigFiles: []types.ConfigFile{{
-			Filename: filepath.Join(dir, filepath.Base(filepath.FromSlash(l.src.File))),
-			Content:  l.withoutVersion(),
-		}},
-	}, nil
+	l.variables = environment
+	details := types.ConfigDetails{WorkingDir: dir, Environment: environment}
+	for i, file := range slices.Concat([]Text{{l.src.File, l.src.Text}}, l.src.Overrides) {
+		tree := l.tree
+		if i > 0 {
+			tree = l.overrides[i-1]
+		}
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{
+			Filename: filepath.Join(dir, filepath.Base(filepath.FromSlash(file.File))),
+			Content:  withDollars(withoutVersion(file.Text, tree), tree),
+		})
+	}
+	return details, nil
 }
 
 // dir is the folder that paths are resolved against. For a file that is on no
@@ -156,26 +253,65 @@ func (l *loading) dir() string {
 	return l.src.Dir
 }
 
-func dotEnv(file string, environment map[string]string) (map[string]string, error) {
-	if info, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+// dotEnv reads the file of variables.
+func (l *loading) dotEnv(dir string, environment map[string]string) (map[string]string, error) {
+	if file := l.src.EnvFile; file != nil {
+		variables, err := dotenv.ParseWithLookup(bytes.NewReader(file.Text), func(name string) (string, bool) {
+			value, ok := environment[name]
+			return value, ok
+		})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.File, err)
+		}
+		return variables, nil
+	}
+	file := filepath.Join(dir, ".env")
+	if info, err := os.Stat(file); l.src.Dir == "" || errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		return nil, nil
 	}
 	return dotenv.GetEnvFromFile(environment, []string{file})
 }
 
+// withDollars keeps dollar signs in what a file says to plimsoll from being
+// taken for variables: a scenario has none.
+func withDollars(text []byte, tree *yamlfile.File) []byte {
+	const ours = "x-plimsoll"
+	if tree == nil {
+		return text
+	}
+	begin, ok := tree.Find(ours)
+	if !ok || begin.Column != 1 {
+		return text
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	end := len(lines) + 1
+	for _, key := range tree.Keys("") {
+		if place, _ := tree.Find(key); place.Line > begin.Line {
+			end = min(end, place.Line)
+		}
+	}
+	for i := begin.Line - 1; i < min(end-1, len(lines)); i++ {
+		lines[i] = bytes.ReplaceAll(lines[i], []byte("$"), []byte("$$"))
+	}
+	return bytes.Join(lines, nil)
+}
+
 // withoutVersion takes the obsolete key "version" away, because compose-go
 // complains of it on stderr. It becomes an extension of the same length, so
 // that all places stay as they are.
-func (l *loading) withoutVersion() []byte {
+func withoutVersion(text []byte, tree *yamlfile.File) []byte {
 	const obsolete, ignored = "version", "x-versn"
-	if l.tree == nil {
-		return l.src.Text
+	if tree == nil {
+		return text
 	}
-	place, ok := l.tree.Find(obsolete)
+	place, ok := tree.Find(obsolete)
 	if !ok || place.Column != 1 {
-		return l.src.Text
+		return text
 	}
-	lines := bytes.SplitAfter(bytes.Clone(l.src.Text), []byte("\n"))
+	lines := bytes.SplitAfter(bytes.Clone(text), []byte("\n"))
+	if place.Line > len(lines) {
+		return text // a lone carriage return has ended a line for the parser
+	}
 	line := lines[place.Line-1]
 	for _, quote := range []string{"", `"`, "'"} {
 		if rest, ok := bytes.CutPrefix(line, []byte(quote+obsolete+quote)); ok {
@@ -190,6 +326,7 @@ func (l *loading) options(environment map[string]string) func(*loader.Options) {
 	return func(o *loader.Options) {
 		o.SetProjectName(l.fallbackName(), false)
 		o.Profiles = strings.FieldsFunc(environment["COMPOSE_PROFILES"], func(r rune) bool { return r == ',' })
+		o.Profiles = slices.Concat(o.Profiles, l.src.Profiles)
 		o.Interpolate.Substitute = l.substitute
 		o.MaxNodeVisits = mostNodes
 	}
@@ -213,6 +350,9 @@ func (l *loading) fallbackName() string {
 // substitute fills variables in. Those that are not set are empty, as in
 // Compose, but it is a warning of ours and not a line on stderr.
 func (l *loading) substitute(text string, lookup template.Mapping) (string, error) {
+	if nested(text) > mostNested {
+		return "", fmt.Errorf("has more than %d variables within one another", mostNested)
+	}
 	unset := map[string]bool{}
 	for name, v := range template.ExtractVariables(map[string]any{"": text}, template.DefaultPattern) {
 		if _, set := lookup(name); !set && !v.Required && v.DefaultValue == "" && v.PresenceValue == "" && plainly(text, name) {
@@ -228,6 +368,25 @@ func (l *loading) substitute(text string, lookup template.Mapping) (string, erro
 	})
 }
 
+// mostNested bounds variables in the default values of variables, as the time
+// to fill them in grows with the square of their number.
+const mostNested = 20
+
+// nested is how many variables are within one another in a text.
+func nested(text string) int {
+	depth, deepest := 0, 0
+	for i := range len(text) {
+		switch {
+		case text[i] == '{' && i > 0 && text[i-1] == '$':
+			depth++
+			deepest = max(deepest, depth)
+		case text[i] == '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	return deepest
+}
+
 // plainly reports whether a variable is used without saying what holds when it
 // is not set.
 func plainly(text, name string) bool {
@@ -236,6 +395,9 @@ func plainly(text, name string) bool {
 }
 
 func (l *loading) warn(text string) {
+	if l.stack != nil {
+		text = l.stack.path(text)
+	}
 	if !slices.Contains(l.warnings, text) {
 		l.warnings = append(l.warnings, text)
 	}

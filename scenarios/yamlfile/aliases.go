@@ -1,6 +1,7 @@
 package yamlfile
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/goccy/go-yaml/ast"
@@ -9,6 +10,11 @@ import (
 // mostValues bounds how many values a file may have once its aliases are
 // written out: a few lines of aliases of aliases can stand for billions.
 const mostValues = 100_000
+
+// ErrAliases is in the chain of an error of Parse that says that aliases stand
+// for themselves or for too much. Whoever else reads such a file may not come
+// to an end.
+var ErrAliases = errors.New("aliases without end")
 
 // anchor is a value that was given a name ("&name").
 type anchor struct {
@@ -112,4 +118,5 @@ func (s *sizer) Visit(node ast.Node) ast.Visitor {
 
 func (s *sizer) fail(node ast.Node, message string) {
 	s.err = NewError(s.file.Problem(placeOf(node), "", message))
+	s.err.cause = ErrAliases
 }

@@ -2,6 +2,7 @@ package yamlfile
 
 import (
 	"encoding"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -18,10 +19,31 @@ type Refuser interface {
 	Refuse(scalar bool) string
 }
 
+// Chooser is implemented by types of the file that are written in two ways.
+// Choose returns a pointer to what a value is decoded into, which depends on
+// whether it is a mapping.
+type Chooser interface {
+	Choose(mapping bool) any
+}
+
+// OneOrMore is a list of texts, of which a lone one may be written without
+// brackets.
+type OneOrMore []string
+
+// MarshalJSON writes a lone text without brackets.
+func (o OneOrMore) MarshalJSON() ([]byte, error) {
+	if len(o) == 1 {
+		return json.Marshal(o[0])
+	}
+	return json.Marshal([]string(o))
+}
+
 // Contents is what a file holds: the place of every value that was decoded,
 // and the problems found so far. The checks that follow decoding add theirs.
 type Contents struct {
 	file     *File
+	base     string // the path of what was decoded; "": all of the file
+	alias    string // another name for it, that paths may begin with
 	places   map[string]Place
 	keys     map[string]Place
 	strange  map[string]bool // mappings with keys that are not understood
@@ -43,9 +65,46 @@ func (f *File) Decode(v any) *Contents {
 	return c
 }
 
+// DecodeAt does as Decode, but with the value at a path of the file, which has
+// one. All paths then begin there, but in problems, which have the whole of
+// them.
+func (f *File) DecodeAt(base string, v any) *Contents {
+	c := &Contents{file: f, base: base, places: map[string]Place{}, keys: map[string]Place{}, strange: map[string]bool{}}
+	node, place, _ := f.follow(base)
+	c.keys[""] = place
+	c.value(node, reflect.ValueOf(v).Elem(), "")
+	return c
+}
+
+// Alias lets paths below the alias stand for those at the top, for whoever
+// looks for a value where another kind of file has it. The given values count
+// as given, with the place of all of it.
+func (c *Contents) Alias(alias string, given ...string) {
+	c.alias = alias
+	for _, path := range given {
+		c.places[path] = c.place("")
+	}
+}
+
+// own is a path without the alias.
+func (c *Contents) own(path string) string {
+	if rest, ok := strings.CutPrefix(path, c.alias); ok && c.alias != "" && (rest == "" || rest[0] == '.') {
+		return strings.TrimPrefix(rest, ".")
+	}
+	return path
+}
+
+// problem makes a problem of what was decoded at a path.
+func (c *Contents) problem(place Place, path, message string) Problem {
+	if c.base != "" {
+		path = strings.TrimSuffix(join(c.base, path), ".")
+	}
+	return c.file.Problem(place, path, message)
+}
+
 // Has reports whether the file gives a value at the path.
 func (c *Contents) Has(path string) bool {
-	_, ok := c.places[path]
+	_, ok := c.places[c.own(path)]
 	return ok
 }
 
@@ -59,16 +118,18 @@ func Keys[V any](c *Contents, path string, mapping map[string]V) []string {
 // Add notes a problem with the value at the path. If the file has no such
 // value, the place is that of the nearest one around it.
 func (c *Contents) Add(path, format string, args ...any) {
-	c.problems = append(c.problems, c.file.Problem(c.place(path), path, fmt.Sprintf(format, args...)))
+	path = c.own(path)
+	c.problems = append(c.problems, c.problem(c.place(path), path, fmt.Sprintf(format, args...)))
 }
 
 // AddKey notes a problem with the key that the path ends in.
 func (c *Contents) AddKey(path, format string, args ...any) {
+	path = c.own(path)
 	place, ok := c.keys[path]
 	if !ok {
 		place = c.place(path)
 	}
-	c.problems = append(c.problems, c.file.Problem(place, path, fmt.Sprintf(format, args...)))
+	c.problems = append(c.problems, c.problem(place, path, fmt.Sprintf(format, args...)))
 }
 
 // Append notes problems of another file.
@@ -77,15 +138,16 @@ func (c *Contents) Append(problems ...Problem) { c.problems = append(c.problems,
 // Sound reports whether the file gives a value at the path and nothing is
 // wrong with it so far.
 func (c *Contents) Sound(path string) bool {
+	full := c.problem(Place{}, c.own(path), "").Path
 	return c.Has(path) && !slices.ContainsFunc(c.problems, func(p Problem) bool {
-		return p.File == c.file.name && p.Path == path
+		return p.File == c.file.name && p.Path == full
 	})
 }
 
 // Strange reports whether the mapping at the path has a key that is unknown or
 // refused. That something else is missing there need not be said as well: it
 // may be what was meant.
-func (c *Contents) Strange(path string) bool { return c.strange[path] }
+func (c *Contents) Strange(path string) bool { return c.strange[c.own(path)] }
 
 // Err returns all problems, sorted by place, as an *Error, and nil if there is
 // none.
@@ -143,6 +205,9 @@ func (c *Contents) value(node ast.Node, v reflect.Value, path string) {
 			c.strange[parent(path)] = true
 			return
 		}
+	}
+	if chooser, ok := v.Addr().Interface().(Chooser); ok {
+		v = reflect.ValueOf(chooser.Choose(isMapping)).Elem()
 	}
 	_, isText := v.Addr().Interface().(encoding.TextUnmarshaler)
 	switch {
@@ -225,7 +290,7 @@ func (c *Contents) mappingEntries(node ast.Node, path string) ([]entry, bool) {
 	seen := map[string]Place{}
 	for _, e := range all {
 		if first, twice := seen[e.key]; twice {
-			c.problems = append(c.problems, c.file.Problem(e.place, join(path, e.key),
+			c.problems = append(c.problems, c.problem(e.place, join(path, e.key),
 				fmt.Sprintf("is given a second time; the first is in line %d", first.Line)))
 			continue
 		}
@@ -248,7 +313,7 @@ func (c *Contents) checkMerges(node ast.Node, path string) {
 		}
 		for _, item := range items {
 			if _, ok := c.file.bare(item).(ast.MapNode); !ok {
-				c.problems = append(c.problems, c.file.Problem(placeOf(item), path, "<< takes a mapping, or a list of them"))
+				c.problems = append(c.problems, c.problem(placeOf(item), path, "<< takes a mapping, or a list of them"))
 			}
 		}
 	}
@@ -259,6 +324,11 @@ func (c *Contents) sequence(node ast.Node, v reflect.Value, path string) {
 		return
 	}
 	seq, ok := node.(*ast.SequenceNode)
+	if _, lone := v.Addr().Interface().(*OneOrMore); lone && !ok {
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		c.value(node, v.Index(0), path)
+		return
+	}
 	if !ok {
 		c.Add(path, "must be a list, not %s", kind(node))
 		return

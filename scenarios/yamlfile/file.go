@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -33,6 +34,10 @@ func Parse(name string, text []byte) (*File, error) {
 		return nil, NewError(f.Problem(f.invalidText(), "", "is not UTF-8 text"))
 	}
 	parsed, err := parseText(plain)
+	var deep *tooDeep
+	if errors.As(err, &deep) {
+		return nil, NewError(f.Problem(placeOfToken(deep.at), "", deep.Error()))
+	}
 	if err != nil {
 		return nil, f.syntaxError(err)
 	}
@@ -63,7 +68,37 @@ func parseText(text string) (file *ast.File, err error) {
 			err = fmt.Errorf("cannot be read as YAML: %v", cause)
 		}
 	}()
-	return parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(text)
+	if err := checkDepth(tokens); err != nil {
+		return nil, err
+	}
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// mostNested bounds how deep brackets may be nested: the parser's time and
+// stack grow with it faster than the text does.
+const mostNested = 100
+
+// tooDeep says that mostNested is exceeded, and where.
+type tooDeep struct{ at *token.Token }
+
+func (e *tooDeep) Error() string {
+	return fmt.Sprintf("is the bracket number %d in one another; no more than %d may be", mostNested+1, mostNested)
+}
+
+func checkDepth(tokens token.Tokens) error {
+	depth := 0
+	for _, t := range tokens {
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			if depth++; depth > mostNested {
+				return &tooDeep{t}
+			}
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		}
+	}
+	return nil
 }
 
 // Problem makes a problem of this file.
@@ -156,6 +191,12 @@ func keyText(key ast.MapKeyNode) string {
 func (f *File) Find(path string) (place Place, ok bool) {
 	_, place, _ = f.follow(path)
 	return place, place != Place{}
+}
+
+// Holds reports whether the path leads to something, to its end.
+func (f *File) Holds(path string) bool {
+	_, place, rest := f.follow(path)
+	return place != Place{} && rest == ""
 }
 
 // FindText returns the place of the first key or value below the path for

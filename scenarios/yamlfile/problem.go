@@ -77,7 +77,13 @@ func printable(line string) string {
 
 // Error is everything that is wrong with a file and those it refers to. It
 // holds at least one problem.
-type Error struct{ Problems []Problem }
+type Error struct {
+	Problems []Problem
+	cause    error // ErrAliases, or nil
+}
+
+// Unwrap returns ErrAliases if that is what is wrong.
+func (e *Error) Unwrap() error { return e.cause }
 
 // Error renders all problems, one below the other.
 func (e *Error) Error() string {
@@ -108,5 +114,5 @@ func NewError(problems ...Problem) *Error {
 			a.before(b.Place),
 		)
 	})
-	return &Error{problems}
+	return &Error{Problems: problems}
 }

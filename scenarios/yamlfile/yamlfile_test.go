@@ -150,3 +150,49 @@ func TestDidYouMean(t *testing.T) {
 		}
 	}
 }
+
+// TestDecodeAt decodes a part of a file: paths begin there, problems have the
+// whole of them, and an alias stands for the top.
+func TestDecodeAt(t *testing.T) {
+	f, err := Parse("a.yaml", []byte("before: 1\nours:\n  name: x\n  nmae: y\n  count: many\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Name  string `json:"name"`
+		Count int    `json:"count"`
+	}
+	c := f.DecodeAt("ours", &v)
+	c.Alias("other.way", "given")
+	if v.Name != "x" {
+		t.Errorf("name %q, want x", v.Name)
+	}
+	for path, want := range map[string]bool{
+		"name": true, "other.way.name": true, "other.way": true, "given": true, "other.way.given": true,
+		"missing": false, "other.wayname": false, "before": false, "ours.name": false,
+	} {
+		if c.Has(path) != want {
+			t.Errorf("Has(%q) is %v", path, !want)
+		}
+	}
+	if c.Sound("other.way.count") || !c.Sound("other.way.name") || !c.Strange("other.way") {
+		t.Error("what is wrong is not known by its alias")
+	}
+	c.Add("other.way.missing", "is missing")
+	c.AddKey("other.way.name", "is no name")
+	want := `a.yaml:2:1: ours.missing: is missing
+    2 | ours:
+      | ^
+a.yaml:3:3: ours.name: is no name
+    3 |   name: x
+      |   ^
+a.yaml:4:3: ours.nmae: unknown key; did you mean "name"?
+    4 |   nmae: y
+      |   ^
+a.yaml:5:10: ours.count: must be a whole number, not the text "many"
+    5 |   count: many
+      |          ^`
+	if diff := cmp.Diff(want, c.Err().Error()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
