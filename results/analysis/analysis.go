@@ -16,6 +16,7 @@ import (
 // series, which the document's warnings then say. It returns an error only for
 // a run that has no plan.
 func Summarize(run *results.Run) (*Document, error) {
+	run = labelled(run)
 	m := run.Manifest
 	if len(m.Plan.Trials) == 0 {
 		return nil, fmt.Errorf("run %q: its plan holds no trial, there is nothing to report", m.ID)
@@ -24,7 +25,7 @@ func Summarize(run *results.Run) (*Document, error) {
 		Schema: Schema, Title: m.Scenario, RunID: m.ID, Started: m.Started,
 		Outcome: m.Outcome, Finished: len(run.Trials), Planned: len(m.Plan.Trials),
 		Failures:   append([]results.Failure{}, m.Failures...),
-		Provenance: provenance(m),
+		Provenance: provenance(m, run.Trials),
 		Warnings:   append(append([]string{}, run.Warnings...), m.Warnings...),
 		Cells:      []Cell{},
 	}
@@ -175,6 +176,9 @@ func inOrder(names, order []string) []string {
 
 // caution is what every latency under a load has to be read with.
 func caution(l results.LoadSummary) string {
+	if l.Caution != "" {
+		return l.Caution
+	}
 	if !closed(l.Mode) {
 		return "Open loop: response time counts from the instant a request was due, so waiting for a slow stack is in it."
 	}

@@ -31,9 +31,11 @@ func summarize(g *cellGroup, load results.LoadSummary) Cell {
 	}
 	first := shown[0]
 	maps.Copy(c.ScaleCounts, first.Scale)
+	c.Link = first.Link
 	c.addLatency(shown)
+	c.addMix(shown)
 	c.addUsage(shown)
-	c.Startup = over(shown, func(o *observed) float64 {
+	c.Startup = told(shown, "startup_ns", func(o *observed) float64 {
 		return float64(slices.Max(append(slices.Collect(maps.Values(o.Startup)), 0)))
 	})
 	c.Curve = curve(shown)
@@ -46,25 +48,71 @@ func summarize(g *cellGroup, load results.LoadSummary) Cell {
 }
 
 func (c *Cell) addLatency(shown []*observed) {
-	response := func(f func(results.Stats) time.Duration) Range {
-		return over(shown, func(o *observed) float64 { return float64(f(o.Latency.Response)) })
+	response := func(name string, f func(results.Stats) time.Duration) Range {
+		return told(shown, "latency_ns.response."+name, func(o *observed) float64 { return float64(f(o.Latency.Response)) })
 	}
-	c.Duration = over(shown, func(o *observed) float64 { return float64(o.Duration) })
-	c.Throughput = over(shown, func(o *observed) float64 { return o.Throughput })
-	c.Mean = response(func(s results.Stats) time.Duration { return s.Mean })
-	c.P50 = response(func(s results.Stats) time.Duration { return s.P50 })
-	c.P90 = response(func(s results.Stats) time.Duration { return s.P90 })
-	c.P99 = response(func(s results.Stats) time.Duration { return s.P99 })
-	c.Max = response(func(s results.Stats) time.Duration { return s.Max })
-	c.ServiceP99 = over(shown, func(o *observed) float64 { return float64(o.Latency.Service.P99) })
-	c.LagP99 = over(shown, func(o *observed) float64 { return float64(o.Latency.Lag.P99) })
+	c.Duration = told(shown, "duration_ns", func(o *observed) float64 { return float64(o.Duration) })
+	c.Throughput = told(shown, "throughput_rps", func(o *observed) float64 { return o.Throughput })
+	c.Mean = response("mean", func(s results.Stats) time.Duration { return s.Mean })
+	c.P50 = response("p50", func(s results.Stats) time.Duration { return s.P50 })
+	c.P90 = response("p90", func(s results.Stats) time.Duration { return s.P90 })
+	c.P99 = response("p99", func(s results.Stats) time.Duration { return s.P99 })
+	c.Max = response("max", func(s results.Stats) time.Duration { return s.Max })
+	c.ServiceP99 = told(shown, "latency_ns.service.p99", func(o *observed) float64 { return float64(o.Latency.Service.P99) })
+	c.LagP99 = told(shown, "latency_ns.lag.p99", func(o *observed) float64 { return float64(o.Latency.Lag.P99) })
+	c.SystemP99 = systemP99(shown)
+	c.Untold = !tell(shown, "requests.ok") || !tell(shown, "requests.failed")
 	for _, o := range shown {
 		c.Tail += above(o.Latency.Response.Count, 99)
-		c.Requests += o.done()
-		c.Failed += o.Requests.Failed
+		if !c.Untold {
+			c.Requests += o.done()
+			c.Failed += o.Requests.Failed
+		}
 	}
 	if c.Requests > 0 {
 		c.ErrorRate = float64(c.Failed) / float64(c.Requests)
+	}
+}
+
+// addMix needs every trial to tell the requests apart.
+func (c *Cell) addMix(shown []*observed) {
+	for _, name := range slices.Sorted(maps.Keys(shown[0].ByName)) {
+		r := RequestSummary{Name: name}
+		fewest := int64(math.MaxInt64)
+		for _, o := range shown {
+			n := o.ByName[name]
+			r.Sent, r.Failed = r.Sent+n.Sent, r.Failed+n.Failed
+			if n.Latency == nil {
+				fewest = 0
+				continue
+			}
+			fewest = min(fewest, n.Latency.Response.Count)
+		}
+		middle := func(rank float64, of func(results.Stats) time.Duration) *float64 {
+			if fewest < RequestsFor(rank) {
+				return nil
+			}
+			return new(over(shown, func(o *observed) float64 { return float64(of(o.ByName[name].Latency.Response)) }).Median)
+		}
+		r.P50 = middle(50, func(s results.Stats) time.Duration { return s.P50 })
+		r.P90 = middle(90, func(s results.Stats) time.Duration { return s.P90 })
+		r.P99 = middle(99, func(s results.Stats) time.Duration { return s.P99 })
+		c.Mix = append(c.Mix, r)
+	}
+}
+
+// systemP99 is nil unless every trial has a bound.
+func systemP99(shown []*observed) *results.Bound {
+	if slices.ContainsFunc(shown, func(o *observed) bool { return o.SystemP99 == nil }) {
+		return nil
+	}
+	middle := func(f func(*results.Bound) time.Duration) time.Duration {
+		return time.Duration(over(shown, func(o *observed) float64 { return float64(f(o.SystemP99)) }).Median)
+	}
+	return &results.Bound{
+		Low:   middle(func(b *results.Bound) time.Duration { return b.Low }),
+		High:  middle(func(b *results.Bound) time.Duration { return b.High }),
+		ByLag: middle(func(b *results.Bound) time.Duration { return b.ByLag }),
 	}
 }
 
@@ -171,6 +219,19 @@ func worstValidity(g *cellGroup) results.Validity {
 	return v
 }
 
+// tell reports whether all trials tell the figure at that place.
+func tell(trials []*observed, place string) bool {
+	return !slices.ContainsFunc(trials, func(o *observed) bool { return !o.Tells(place) })
+}
+
+// told collects one figure of each trial, if all of them tell it.
+func told(trials []*observed, place string, figure func(*observed) float64) Range {
+	if !tell(trials, place) {
+		return Range{Untold: true}
+	}
+	return over(trials, figure)
+}
+
 // over collects one figure of each trial.
 func over(trials []*observed, figure func(*observed) float64) Range {
 	return rangeOf(each(trials, figure))
@@ -212,4 +273,4 @@ func cores(cpu, during time.Duration) float64 {
 
 // RestsOnFew reports whether the cell's p99 rests on so few requests that it
 // has to be pointed out.
-func (c *Cell) RestsOnFew() bool { return c.Requests > 0 && c.Tail < fewInTail }
+func (c *Cell) RestsOnFew() bool { return c.Requests > 0 && !c.P99.Untold && c.Tail < fewInTail }

@@ -48,7 +48,9 @@ func comparisons(doc *Document) []Comparison {
 				continue
 			}
 			for _, m := range metricsFor(load.Mode, cells) {
-				list = append(list, compare(m, cells))
+				if !slices.ContainsFunc(cells, func(c *Cell) bool { return m.value(c).Untold }) {
+					list = append(list, compare(m, cells))
+				}
 			}
 		}
 	}
@@ -146,16 +148,27 @@ func doubts(m Metric, cells []*Cell) []string {
 		case c.Stall != nil && m != median && m != cost:
 			list = append(list, fmt.Sprintf("%s of %s waited in one stall, without which it would be about %s",
 				plural(int(c.Stall.Requests), "request"), c.Environment, about(c.Stall.Without)))
+		case m == tail && c.countless():
+			list = append(list, fmt.Sprintf("how many requests the p99 of %s rests on is not told", c.Environment))
 		case m == tail && c.Tail < fewInTail:
 			list = append(list, fmt.Sprintf("the p99 of %s rests on %s", c.Environment, plural(int(c.Tail), "request")))
 		case c.suspect():
 			suspects = append(suspects, c.Environment)
 		}
 	}
+	if m != cost && slices.ContainsFunc(cells, func(c *Cell) bool { return c.Link != cells[0].Link }) {
+		list = append(list, "the difference contains emulated distance")
+	}
 	if len(suspects) > 0 {
 		list = append(list, "suspect trials of "+enumerate(suspects))
 	}
 	return list
+}
+
+// countless reports whether a trial, an imported one, does not tell on how many
+// requests its latencies rest.
+func (c *Cell) countless() bool {
+	return slices.ContainsFunc(c.Detail, func(t TrialDetail) bool { return !t.Tells("latency_ns.response.count") })
 }
 
 // suspect reports whether a trial that counts is in doubt.
@@ -180,6 +193,7 @@ func scalings(doc *Document) []Scaling {
 				case c == nil || c.Counted == 0:
 				case from == nil:
 					from = c
+				case m.value(from).Untold || m.value(c).Untold:
 				default:
 					list = append(list, scaling(doc, m, from, c))
 				}

@@ -6,9 +6,12 @@
 package analysis
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"plimsoll/results"
+	"plimsoll/scenarios"
 )
 
 // Schema is the schema that a Document states.
@@ -197,6 +200,18 @@ type Range struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
+	// Untold says that a trial, an imported one, does not have the value: the
+	// others mean nothing then. In JSON the whole range is null.
+	Untold bool `json:"-"`
+}
+
+// MarshalJSON writes null for what is not told.
+func (r Range) MarshalJSON() ([]byte, error) {
+	if r.Untold {
+		return []byte("null"), nil
+	}
+	type plain Range
+	return json.Marshal(plain(r))
 }
 
 // Cell is one environment × scale × load with all its finished trials. Its
@@ -206,6 +221,8 @@ type Cell struct {
 	Name        string `json:"name"` // "training · web=3 · ab"
 	Environment string `json:"environment"`
 	Scale       string `json:"scale"`
+	// Link is the emulated distance to the target; Environment names it too.
+	Link scenarios.Link `json:"link,omitzero"`
 	// ScaleCounts are all services' replica counts at this scale.
 	ScaleCounts map[string]int `json:"scale_counts"`
 	Load        string         `json:"load"`
@@ -230,11 +247,21 @@ type Cell struct {
 	// ServiceP99 counts from the actual send; LagP99 is what lies between.
 	ServiceP99 Range `json:"service_p99_ns"`
 	LagP99     Range `json:"lag_p99_ns"`
+	// SystemP99 bounds the stack's own p99, of an open loop: the medians of
+	// the trials' bounds.
+	SystemP99 *results.Bound `json:"system_p99_ns,omitempty"`
 	// Tail is how many requests lie above the reported p99, over all trials.
 	Tail      int64   `json:"tail"`
 	Requests  int64   `json:"requests"` // all trials
 	Failed    int64   `json:"failed"`   // all trials
 	ErrorRate float64 `json:"error_rate"`
+	// Untold says that an imported trial does not tell how many requests there
+	// were or how many failed: Requests, Failed and ErrorRate are 0 then and
+	// mean nothing.
+	Untold bool `json:"counts_untold,omitempty"`
+	// Mix tells the requests of a mix apart, by name; empty for one of a
+	// single name.
+	Mix []RequestSummary `json:"mix,omitempty"`
 	// CPUPerRequest is what one request costs the whole stack, in ns.
 	CPUPerRequest Range `json:"cpu_ns_per_request"`
 	// MemoryBytes is the sum of the replicas' peaks.
@@ -243,7 +270,7 @@ type Cell struct {
 	HasUsage bool           `json:"has_usage"`
 	Services []ServiceUsage `json:"services"`
 	Replicas []ReplicaUsage `json:"replicas"`
-	Worker   WorkerUsage    `json:"worker"`
+	Worker   WorkerUsage    `json:"worker,omitzero"`
 	// Startup is the slowest replica's time until ready, in ns.
 	Startup Range `json:"startup_ns"`
 	// Stall is there when a few requests of one batch hold much of the time.
@@ -260,11 +287,35 @@ type Cell struct {
 	Detail []TrialDetail `json:"detail"`
 }
 
+// MarshalJSON leaves out counts that are not told.
+func (c Cell) MarshalJSON() ([]byte, error) {
+	type plain Cell
+	if !c.Untold {
+		return json.Marshal(plain(c))
+	}
+	return json.Marshal(struct {
+		plain
+		Requests  *int64   `json:"requests,omitempty"`
+		Failed    *int64   `json:"failed,omitempty"`
+		ErrorRate *float64 `json:"error_rate,omitempty"`
+	}{plain: plain(c)})
+}
+
 // TrialDetail is a trial and what only its log tells.
 type TrialDetail struct {
 	results.Trial
 	// Reused is how many requests found a connection ready.
 	Reused int64 `json:"reused"`
+}
+
+// MarshalJSON adds Reused to the trial, which has a form of its own. Of an
+// imported trial it is not known.
+func (t TrialDetail) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(t.Trial)
+	if err != nil || t.Foreign != nil {
+		return text, err
+	}
+	return fmt.Appendf(text[:len(text)-1], `,"reused":%d}`, t.Reused), nil
 }
 
 // Stall is a batch of requests of a closed loop that waited together, in the
@@ -309,6 +360,18 @@ type UsagePoint struct {
 	At          time.Duration `json:"at_ns"`
 	Cores       float64       `json:"cores"` // CPU seconds per second
 	MemoryBytes int64         `json:"memory_bytes"`
+}
+
+// RequestSummary is what became of the requests of one name.
+type RequestSummary struct {
+	Name   string `json:"name"`
+	Sent   int64  `json:"sent"` // all trials
+	Failed int64  `json:"failed"`
+	// P50, P90 and P99 are response times in ns, the medians over the trials;
+	// nil where a trial had too few requests to carry them.
+	P50 *float64 `json:"p50_ns,omitempty"`
+	P90 *float64 `json:"p90_ns,omitempty"`
+	P99 *float64 `json:"p99_ns,omitempty"`
 }
 
 // ServiceUsage is what one service used, the median over the trials.

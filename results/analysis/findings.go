@@ -9,15 +9,15 @@ import (
 	"strings"
 	"time"
 
-	"plimsoll/internal/latency"
 	"plimsoll/internal/units"
 	"plimsoll/results"
+	"plimsoll/scenarios"
 )
 
 // The kinds of findings, the gravest first.
 var kinds = []string{
-	"invalid", "suspect", "errors", "late", "behind", "stall", "pinned", "idle", "skewed", "unreached",
-	"few", "episode", "throttled", "distance", "lost", "inflight", "unequal", "busy", "short",
+	"invalid", "suspect", "errors", "behind", "stall", "pinned", "idle", "skewed", "unreached",
+	"few", "episode", "throttled", "distance", "lost", "inflight", "unequal", "busy", "short", "balancer",
 }
 
 // orderFindings puts the gravest kinds first and keeps the cells' order within
@@ -34,8 +34,8 @@ func orderFindings(list []Finding) []Finding {
 func findings(c *Cell, g *cellGroup) []Finding {
 	var list []Finding
 	for _, find := range []func(*Cell, *cellGroup) []Finding{
-		findInvalid, findErrors, findLate, findBehind, findStall, findBalance, findUnreached,
-		findFew, findEpisode, findThrottled, findDistance, findLost, findInFlight,
+		findInvalid, findErrors, findBehind, findStall, findBalance, findUnreached,
+		findFew, findEpisode, findThrottled, findDistance, findLost, findInFlight, findBalancer,
 	} {
 		for _, f := range find(c, g) {
 			f.Cell = c.Name
@@ -102,46 +102,15 @@ func findErrors(c *Cell, g *cellGroup) []Finding {
 			parts = append(parts, fmt.Sprintf("%s: %s", kind, units.Count(all.Errors[kind])))
 		}
 	}
+	if len(all.Status) == 0 && all.Errors["status"] > 0 { // imported: which ones is not told
+		parts = append(parts, "bad status: "+units.Count(all.Errors["status"]))
+	}
 	return []Finding{{
 		Kind: "errors",
 		What: "Requests failed. How long a failure took is in the latencies, and a fast failure is no fast answer.",
 		Evidence: fmt.Sprintf("%s of %s requests (%s): %s",
 			units.Count(c.Failed), units.Count(c.Requests), percent(c.ErrorRate), strings.Join(parts, ", ")),
 	}}
-}
-
-func findLate(c *Cell, g *cellGroup) []Finding {
-	if closed(c.Mode) {
-		return nil
-	}
-	return inTrials("late", "The load generator sent late: part of the response time is its own.", g.shown(), func(o *observed) string {
-		rank, lag := "p99", o.Latency.Lag.P99
-		if o.Latency.Lag.Count >= RequestsFor(99.9) {
-			rank, lag = "p99.9", o.Latency.Lag.P999
-		}
-		limit := max(lagFloor, time.Duration(lagShare*float64(o.Latency.Response.P99)))
-		if lag <= limit {
-			return ""
-		}
-		text := fmt.Sprintf("send lag %s is %s, above %s; measured p99 is %s", rank,
-			units.Latency(lag), units.Latency(limit), units.Latency(o.Latency.Response.P99))
-		if low := stackAtLeast(o.response, o.lag, 99); low > 0 {
-			text += fmt.Sprintf(", so the stack's own p99 lies between %s and %s",
-				units.Latency(low), units.Latency(o.Latency.Response.P99))
-		}
-		return text
-	})
-}
-
-// stackAtLeast bounds the stack's own latency at a percentile from below. What
-// was measured is lag plus the stack's time; however the two depend on each
-// other, the stack's p is at least the measured p-ε minus the lag's 100-ε.
-func stackAtLeast(measured, lag *latency.Histogram, percentile float64) time.Duration {
-	var best time.Duration
-	for _, eps := range []float64{.05, .1, .2, .5} {
-		best = max(best, measured.Percentile(percentile-eps)-lag.Percentile(100-eps))
-	}
-	return best
 }
 
 func findBehind(c *Cell, g *cellGroup) []Finding {
@@ -325,6 +294,12 @@ func findThrottled(_ *Cell, g *cellGroup) []Finding {
 func findDistance(_ *Cell, g *cellGroup) []Finding {
 	return inTrials("distance", "Distance, not capacity: most of the time is the way there and back.", g.shown(), func(o *observed) string {
 		connect, waiting := o.Latency.Connect, o.Latency.Waiting
+		if o.Link != (scenarios.Link{}) {
+			return fmt.Sprintf("%s: each round trip takes so much longer than it really did, and without kept connections each request takes two", o.Link)
+		}
+		if !o.Tells("latency_ns.connect.min") || !o.Tells("latency_ns.waiting.min") || !o.Tells("latency_ns.response.p50") || !o.Tells("keepalive") {
+			return ""
+		}
 		if o.KeepAlive || connect.Min < far || 2*connect.Min < waiting.Min {
 			return ""
 		}
@@ -340,6 +315,9 @@ func findDistance(_ *Cell, g *cellGroup) []Finding {
 func findLost(_ *Cell, g *cellGroup) []Finding {
 	return inTrials("lost", "Lost packets suspected: the network, or a full accept queue, not slow work.", g.shown(), func(o *observed) string {
 		connect := o.Latency.Connect
+		if !o.Tells("latency_ns.connect.max") || !o.Tells("latency_ns.connect.min") {
+			return ""
+		}
 		extra := connect.Max - connect.Min
 		for _, again := range []time.Duration{time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second} {
 			if extra > again-50*time.Millisecond && extra < again+250*time.Millisecond {
@@ -357,6 +335,11 @@ func findInFlight(c *Cell, g *cellGroup) []Finding {
 	if !closed(c.Mode) {
 		return nil
 	}
+	for _, place := range []string{"requests.ok", "requests.failed", "latency_ns.response.mean", "duration_ns", "concurrency"} {
+		if !tell(g.shown(), place) {
+			return nil
+		}
+	}
 	return inTrials("inflight", "The loop was not kept full: the generator, or its start and end, shaped the throughput.", g.shown(), func(o *observed) string {
 		thoughts := float64(max(o.done()-int64(o.Concurrency), 0)) * o.Think.Seconds()
 		inFlight := (float64(o.done())*o.Latency.Response.Mean.Seconds() + thoughts) / o.Duration.Seconds()
@@ -365,6 +348,43 @@ func findInFlight(c *Cell, g *cellGroup) []Finding {
 		}
 		return fmt.Sprintf("throughput × mean latency gives %.1f requests in flight, not %d", inFlight, o.Concurrency)
 	})
+}
+
+// findBalancer passes on what an imported page of a balancer says.
+func findBalancer(_ *Cell, g *cellGroup) []Finding {
+	var list []Finding
+	for _, o := range g.shown() {
+		if o.Foreign == nil {
+			continue
+		}
+		for _, r := range o.Foreign.Balancer {
+			list = append(list, Finding{Kind: "balancer", What: "What a balancer counted, since it started or was cleared.", Evidence: balancerText(r)})
+		}
+	}
+	return list
+}
+
+// balancerText prints a row with what it tells.
+func balancerText(r results.BalancerRow) string {
+	text := strings.TrimSpace(fmt.Sprintf("%s/%s %s", r.Proxy, r.Server, r.Status))
+	var parts []string
+	for _, f := range []struct {
+		n      *int64
+		format string
+	}{
+		{r.Sessions, "%s sessions"}, {r.MostSessions, "at most %s at once"}, {r.HighestRate, "at most %s in one second"},
+		{r.BytesIn, "%s bytes of requests"}, {r.BytesOut, "%s bytes of answers"}, {r.DowntimeSeconds, "down for %s s"},
+		{r.Answers4xx, "%s answers of status 4xx"}, {r.Answers5xx, "%s of 5xx"},
+		{r.ConnectErrors, "%s failed connections"}, {r.AnswerErrors, "%s broken answers"},
+	} {
+		if f.n != nil {
+			parts = append(parts, fmt.Sprintf(f.format, units.Count(*f.n)))
+		}
+	}
+	if len(parts) == 0 {
+		return text
+	}
+	return text + ": " + strings.Join(parts, ", ")
 }
 
 // runFindings are those that concern more than one cell.
@@ -442,7 +462,7 @@ func findBusy(doc *Document, cpus int) []Finding {
 func findShort(doc *Document) []Finding {
 	var shortest, longest float64
 	for _, c := range doc.Cells {
-		if c.Trials == 0 || c.Duration.Min >= float64(steadyAfter) {
+		if c.Trials == 0 || c.Duration.Untold || c.Duration.Min >= float64(steadyAfter) {
 			continue
 		}
 		if shortest == 0 || c.Duration.Min < shortest {

@@ -106,10 +106,27 @@ func (s stack) interval(shots []shot, number int, length time.Duration) results.
 		Worker: results.WorkerUsage{CPU: time.Duration(len(shots)) * 60 * time.Microsecond, RSSBytes: 24 << 20},
 	}
 	i.Requests.Status, i.Requests.Errors = map[string]int64{}, map[string]int64{}
-	for _, o := range shots {
+	// Every tenth request is another one.
+	i.ByName = map[string]results.Named{"GET /": {Latencies: results.NewNamedLatencies()}, "GET /Read.action": {Latencies: results.NewNamedLatencies()}}
+	for k, o := range shots {
 		if o.done < start || o.done >= start+time.Second {
 			continue
 		}
+		name := "GET /"
+		if k%10 == 9 {
+			name = "GET /Read.action"
+		}
+		n := i.ByName[name]
+		n.Sent++
+		if o.failed {
+			n.Failed++
+		} else {
+			n.OK++
+		}
+		n.Latencies.Response.Record(o.done - o.due)
+		n.Latencies.Service.Record(o.done - o.sent)
+		n.Latencies.Lag.Record(o.sent - o.due)
+		i.ByName[name] = n
 		i.Requests.Sent++
 		i.Latencies.Response.Record(o.done - o.due)
 		i.Latencies.Service.Record(o.done - o.sent)
@@ -297,7 +314,7 @@ func storeTrial(t testing.TB, w *results.Writer, p plan.Trial, load results.Load
 		Startup: startup, Mode: load.Mode, Concurrency: load.Concurrency, RequestedRate: load.Rate,
 		Target: s.target, Metering: "cgroup v2 files, 5 Hz",
 	})
-	trial.Validity = results.Judge(trial, 4)
+	trial.Validity = results.Judge(trial, nil)
 	if trials > 1 && p.Environment == "production" && p.Load == "ab" && p.Repetition == 3 && len(p.Scale) == 0 {
 		trial.Validity = results.Validity{Verdict: results.Invalid, Reasons: []string{"only 91.0 % of the due requests were sent"}}
 	}

@@ -284,6 +284,8 @@ func trustHeadlines(doc *Document) []string {
 	switch {
 	case measured == 0:
 		texts = append(texts, "Nothing was measured.")
+	case fewest < DecidingTrials && doc.imported():
+		texts = append(texts, "Imported from other tools: it shows what they printed, and decides nothing.")
 	case fewest == 1:
 		texts = append(texts, fmt.Sprintf("Seen once; run with --trials %d to decide. One trial shows what happened and decides nothing.", DecidingTrials))
 	case fewest < DecidingTrials:
@@ -296,6 +298,13 @@ func trustHeadlines(doc *Document) []string {
 		texts = append(texts, fmt.Sprintf("%d of %s missing.", missing, plural(doc.Planned, "planned trial")+are(missing)))
 	}
 	return texts
+}
+
+// imported reports whether other tools measured all of it.
+func (d *Document) imported() bool {
+	return !slices.ContainsFunc(d.Cells, func(c Cell) bool {
+		return slices.ContainsFunc(c.Detail, func(t TrialDetail) bool { return t.Foreign == nil })
+	})
 }
 
 func are(n int) string {

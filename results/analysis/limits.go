@@ -36,9 +36,6 @@ const (
 	// idleCPU is the share of the stack's CPU below which a service that no
 	// answer names is called unreached.
 	idleCPU = 0.01
-	// lagFloor and lagShare: a send lag above both is called late.
-	lagFloor = time.Millisecond
-	lagShare = 0.10
 	// keptUp is the share of the requested rate that has to be answered.
 	keptUp = 0.98
 	// balance is how far requests in flight, computed from throughput and

@@ -11,11 +11,10 @@ import (
 
 // made makes a trial of response times.
 func made(times []time.Duration, edits ...func(*observed)) *observed {
-	o := &observed{response: latency.New(), lag: latency.New()}
+	o := &observed{response: latency.New()}
 	var sum time.Duration
 	for _, d := range times {
 		o.response.Record(d)
-		o.lag.Record(0)
 		sum += d
 	}
 	h := o.response

@@ -39,7 +39,7 @@ func judgeCell(o scenarios.Objective, g *cellGroup, c *Cell) ObjectiveResult {
 	case c.Trials == 0:
 		return ObjectiveResult{Verdict: Inconclusive, Why: "no trial was finished"}
 	case len(trials) == 0:
-		return ObjectiveResult{Verdict: InvalidResult, Why: "no valid trial: " + strings.Join(c.Validity.Reasons, "; ")}
+		return ObjectiveResult{Verdict: InvalidResult, Why: "no valid trial: " + firstOf(c.Validity.Reasons)}
 	case c.Requests == 0:
 		return ObjectiveResult{Verdict: Inconclusive, Why: "no request came to an end"}
 	}
@@ -99,6 +99,11 @@ func judgePercentile(o scenarios.Objective, trials []*observed, c *Cell) Objecti
 		values = append(values, float64(v))
 	}
 	r := verdictOf(o, rangeOf(values).Median, units.Latency(time.Duration(rangeOf(values).Median)))
+	if b := c.SystemP99; upper && o.Rank == 99 && r.Verdict == Fail && c.suspect() && b != nil && holds(o, float64(b.Low)) {
+		r.Verdict = Inconclusive
+		r.Why = fmt.Sprintf("requests were sent late: the stack's own p99 may be as low as %s", units.Latency(b.Low))
+		return r
+	}
 	if upper && c.Failed > 0 {
 		r.Why = fmt.Sprintf("counting %s as too slow", plural(int(c.Failed), "failed request"))
 	}
@@ -159,4 +164,16 @@ func holds(o scenarios.Objective, value float64) bool {
 		return value >= o.Limit
 	}
 	return false
+}
+
+// firstOf is the first of several reasons, and how many more there are: the
+// findings have them all.
+func firstOf(reasons []string) string {
+	switch len(reasons) {
+	case 0:
+		return ""
+	case 1:
+		return reasons[0]
+	}
+	return fmt.Sprintf("%s (and %s)", reasons[0], plural(len(reasons)-1, "more reason"))
 }

@@ -14,10 +14,10 @@ import (
 type observed struct {
 	results.Trial
 	reused int64
-	// response and lag are those of the measured phase; empty when the log
-	// could not be read.
-	response, lag *latency.Histogram
-	over          []SecondPoint
+	// response is that of the measured phase; empty when the log could not be
+	// read.
+	response *latency.Histogram
+	over     []SecondPoint
 	// slow is how many requests above the trial's p99 ended in each second of
 	// over.
 	slow    []int64
@@ -27,7 +27,7 @@ type observed struct {
 // observe reads a trial's log. What cannot be read comes back as warnings.
 func observe(stored results.StoredTrial) (*observed, []string) {
 	r := newReading(stored.Trial)
-	problems, err := stored.Log(r.add)
+	problems, err := stored.Log(r.add) // empty where an import has only a summary
 	if err != nil {
 		problems = append(problems, err.Error())
 	}
@@ -39,13 +39,15 @@ type reading struct {
 	*observed
 	seconds map[time.Duration]*second
 	connect *latency.Histogram
+	lag     *latency.Histogram
 }
 
 func newReading(t results.Trial) *reading {
 	return &reading{
-		observed: &observed{Trial: t, response: latency.New(), lag: latency.New()},
+		observed: &observed{Trial: t, response: latency.New()},
 		seconds:  map[time.Duration]*second{},
 		connect:  latency.New(),
+		lag:      latency.New(),
 	}
 }
 
@@ -72,6 +74,9 @@ func (r *reading) add(line results.Line) {
 func (r *reading) finish() *observed {
 	// A request that found its connection ready waited 0 for it.
 	r.reused = r.connect.Count() - r.connect.CountAbove(0)
+	if r.SystemP99 == nil && !closed(r.Mode) {
+		r.SystemP99 = results.SystemBound(r.response, r.lag, 99) // an older record
+	}
 	r.addSeconds(r.seconds)
 	return r.observed
 }

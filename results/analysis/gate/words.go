@@ -1,0 +1,89 @@
+package gate
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+func (s Settings) rise(l Look) string {
+	if l.Estimate == nil {
+		return fmt.Sprintf("the candidate's p%g is at least the timeout, and rose by more than %s", s.Percentile, percent(*l.Lower))
+	}
+	return fmt.Sprintf("the p%g rose by %s (%s sure that it rose by more than %s)",
+		s.Percentile, percent(*l.Estimate), s.sure(func(look Spend) float64 { return look.Alpha }), percent(*l.Lower))
+}
+
+// doubt says what a look that did not decide has shown: never that there is no
+// difference.
+func (s Settings) doubt(l Look) string {
+	var words []string
+	if l.Errors.Exceeded {
+		words = append(words, l.Errors.text()+": too few for proof, too many for a pass")
+	}
+	if l.Estimate != nil {
+		words = append(words, fmt.Sprintf("after %d rounds the p%g changed by %s, between %s and %s",
+			l.Rounds, s.Percentile, signed(l.Estimate), limit(l.Lower), limit(l.Upper)))
+	} else {
+		words = append(words, fmt.Sprintf("after %d rounds the change of the p%g cannot be estimated: too many requests timed out", l.Rounds, s.Percentile))
+	}
+	if l.Detectable != nil {
+		words = append(words, fmt.Sprintf("the smallest rise these rounds could show is %s; about %d rounds would show %s",
+			percent(*l.Detectable), l.Needed, percent(s.Tolerance)))
+	}
+	return strings.Join(words, "; ")
+}
+
+// sure is the confidence that the looks leave together.
+func (s Settings) sure(spent func(Spend) float64) string {
+	sum := 0.0
+	for _, look := range s.Looks {
+		sum += spent(look)
+	}
+	return percent(1 - sum)
+}
+
+// by names the interval behind a pass.
+func by(l Look) string {
+	if l.Estimate == nil {
+		return ""
+	}
+	return fmt.Sprintf(": it changed by %s, between %s and %s", signed(l.Estimate), limit(l.Lower), limit(l.Upper))
+}
+
+func limit(v *float64) string {
+	if v == nil {
+		return "no limit"
+	}
+	return signed(v)
+}
+
+func signed(v *float64) string {
+	if *v < 0 {
+		return "-" + percent(-*v)
+	}
+	return "+" + percent(*v)
+}
+
+// percent prints a fraction with as many digits as it needs.
+func percent(fraction float64) string {
+	switch p := 100 * fraction; {
+	case p == 0:
+		return "0 %"
+	case p < 0.01:
+		return "< 0.01 %"
+	case p < 1:
+		return fmt.Sprintf("%.2f %%", p)
+	case p < 10:
+		return fmt.Sprintf("%.1f %%", p)
+	default:
+		return fmt.Sprintf("%.0f %%", math.Round(p))
+	}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
