@@ -19,13 +19,14 @@ import (
 // table names the trial; it stands where ab says what it benchmarks.
 //
 // As with ab -l, an answer of an unexpected length is no failure, and an answer
-// with a status other than 2xx is one of "Non-2xx responses" only.
+// with a status other than 2xx is one of "Non-2xx responses" only. Imported
+// trials are left out: they do not tell all that is in the table.
 func AB(w io.Writer, doc *analysis.Document) error {
 	var b bytes.Buffer
 	tables := 0
 	for _, c := range doc.Cells {
 		for _, t := range c.Detail {
-			if t.Mode != "closed" {
+			if t.Mode != "closed" || strings.HasPrefix(t.Target, "tcp://") || t.Foreign != nil {
 				continue
 			}
 			if tables++; tables > 1 {
@@ -35,7 +36,7 @@ func AB(w io.Writer, doc *analysis.Document) error {
 		}
 	}
 	if tables == 0 {
-		return errors.New("ab's table is for closed loops (requests and concurrency), and this run has no such trial")
+		return errors.New("ab's table is for closed loops (requests and concurrency) over HTTP that this program measured, and this run has no such trial")
 	}
 	_, err := w.Write(b.Bytes())
 	return err
@@ -71,7 +72,7 @@ func writeAB(b *bytes.Buffer, what string, t analysis.TrialDetail) {
 		fmt.Fprintf(b, "%-24s"+format+"\n", append([]any{name + ":"}, args...)...)
 	}
 	line("Server Software", "%s", t.Sample.Server)
-	line("Server Hostname", "%s", host)
+	line("Server Hostname", "%s", t.Link.Label(host))
 	line("Server Port", "%s", port)
 	b.WriteByte('\n')
 	line("Document Path", "%s", t.Sample.Document)

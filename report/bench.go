@@ -72,7 +72,7 @@ func BenchCSV(w io.Writer, t Bench) error {
 		}
 	}
 	for _, f := range all {
-		_ = out.Write([]string{t.Target, t.Mode, string(t.Validity.Verdict), f.metric, f.unit, f.value})
+		_ = out.Write([]string{t.Link.Label(t.Target), t.Mode, string(t.Validity.Verdict), f.metric, f.unit, f.value})
 	}
 	out.Flush()
 	return out.Error()

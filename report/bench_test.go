@@ -75,6 +75,24 @@ func TestBenchGolden(t *testing.T) {
 	testenv.Golden(t, "testdata/bench-closed.txt", renderBench(t, "text", closed))
 	testenv.Golden(t, "testdata/bench-open.txt", renderBench(t, "text", open))
 	testenv.Golden(t, "testdata/bench-closed.csv", renderBench(t, "csv", closed))
+	testenv.Golden(t, "testdata/bench-mixed.txt", renderBench(t, "text", mixed(closed)))
+	testenv.Golden(t, "testdata/bench-mixed.csv", renderBench(t, "csv", mixed(closed)))
+}
+
+// mixed is the same of requests of two names, the second of which are few.
+func mixed(b report.Bench) report.Bench {
+	few := results.NewNamedLatencies()
+	for i := range 30 {
+		few.Response.Record(time.Duration(i) * time.Millisecond)
+	}
+	whole := b.Latency
+	b.ByName = map[string]results.NamedTotal{
+		"GET /": {Counts: b.Requests, Latency: &results.NamedStats{Response: whole.Response, Service: whole.Service, Lag: whole.Lag}},
+		"POST /a/path/that/is/longer/than/the/table/is/wide": {
+			Counts: results.Counts{Sent: 30, OK: 29, Failed: 1}, Latency: &results.NamedStats{Response: few.Stats().Response},
+		},
+	}
+	return b
 }
 
 // Whatever was measured, the text fits 80 columns, and the bars add up.

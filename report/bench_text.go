@@ -39,6 +39,7 @@ func BenchText(w io.Writer, t Bench) error {
 	// How long it took to be refused is no response time.
 	if answered(t.Requests) > 0 {
 		text.percentiles()
+		text.byName()
 		text.plot()
 	}
 	_, err := w.Write(text.b.Bytes())
@@ -63,10 +64,13 @@ func (b *benchText) line(name, format string, args ...any) {
 
 func (b *benchText) summary() {
 	t := b.t
-	b.line("Target", "%s", t.Target)
+	b.line("Target", "%s", t.Link.Label(t.Target))
 	connections := "a connection for each request"
 	if t.KeepAlive {
 		connections = "connections are kept"
+	}
+	if t.HTTP2 {
+		connections += ", HTTP/2"
 	}
 	if t.Mode == "open" {
 		b.line("Load", "open loop, %s requests/s, %s", units.Rate(t.RequestedRate), connections)
@@ -75,11 +79,21 @@ func (b *benchText) summary() {
 	}
 	b.line("Requests", "%s sent in %s: %s ok, %s failed", units.Count(t.Requests.Sent), units.Latency(t.Duration),
 		units.Count(t.Requests.OK), units.Count(t.Requests.Failed))
+	if n := t.Requests.Redirects; n > 0 {
+		b.line("Redirects", "%s followed", units.Count(n))
+	}
 	b.line("Rate", "%s good answers/s", units.Rate(t.Throughput))
 	b.counts("Status", t.Requests.Status)
 	b.counts("Errors", t.Requests.Errors)
-	b.line("Bytes", "%s received (%s without headers), %s sent", units.Bytes(t.Bytes.In), units.Bytes(t.Bytes.Body), units.Bytes(t.Bytes.Out))
+	received := units.Bytes(t.Bytes.In) + " received"
+	if !strings.HasPrefix(t.Target, "tcp://") {
+		received += " (" + units.Bytes(t.Bytes.Body) + " without headers)"
+	}
+	b.line("Bytes", "%s, %s sent", received, units.Bytes(t.Bytes.Out))
 	b.worker()
+	if t.Calibration != nil {
+		b.line("Null", "%s", t.Calibration.Text())
+	}
 	for _, warning := range t.Warnings {
 		b.line("Warning", "%s", warning)
 	}
@@ -105,6 +119,9 @@ func (b *benchText) worker() {
 			units.Latency(t.Worker.CPU/time.Duration(t.Requests.Sent)), percent(t.Worker.CPU.Seconds()/t.Duration.Seconds()))
 	}
 	b.line("Worker", "%s, %s memory", text, units.Bytes(t.Worker.RSSBytes))
+	if bound := t.SystemP99; bound != nil && carried(99, t.Latency.Response.Count) {
+		b.line("Bound", "whatever lateness of the load generator added, the server's own p99 is %s", boundText(bound))
+	}
 }
 
 func (b *benchText) validity() {
@@ -175,6 +192,45 @@ func (b *benchText) percentiles() {
 		}
 		b.b.WriteByte('\n')
 	}
+}
+
+// byName writes what became of the requests of each name.
+func (b *benchText) byName() {
+	if len(b.t.ByName) == 0 {
+		return
+	}
+	const name = 34
+	b.heading(fmt.Sprintf("%-*s%10s%9s%9s%9s%9s", name, "Response times by request", "sent", "failed", "p50", "p90", "p99"))
+	for _, n := range slices.Sorted(maps.Keys(b.t.ByName)) {
+		t := b.t.ByName[n]
+		fmt.Fprintf(&b.b, "%-*s%10s%9s", name, cut(n, name-1), units.Count(t.Sent), units.Count(t.Failed))
+		for _, p := range []struct {
+			rank float64
+			of   func(results.Stats) time.Duration
+		}{
+			{50, func(s results.Stats) time.Duration { return s.P50 }},
+			{90, func(s results.Stats) time.Duration { return s.P90 }},
+			{99, func(s results.Stats) time.Duration { return s.P99 }},
+		} {
+			text := "–"
+			if t.Latency != nil && carried(p.rank, t.Latency.Response.Count) {
+				text = units.Latency(p.of(t.Latency.Response))
+			}
+			fmt.Fprintf(&b.b, "%*s", 9, text)
+		}
+		b.b.WriteByte('\n')
+	}
+	if len(b.t.ByName) > results.MostNamed {
+		fmt.Fprintf(&b.b, "Times are told apart for mixes of up to %d requests.\n", results.MostNamed)
+	}
+}
+
+// cut shortens a text to so many characters.
+func cut(text string, to int) string {
+	if runes := []rune(text); len(runes) > to {
+		return string(runes[:to-1]) + "…"
+	}
+	return text
 }
 
 // carried reports whether so many requests carry a percentile; rank 0 stands

@@ -3,7 +3,10 @@ package report
 import (
 	"encoding/csv"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"plimsoll/results"
@@ -33,6 +36,25 @@ func CSV(w io.Writer, doc *analysis.Document) error {
 
 // figure is one number of a trial.
 type figure struct{ replica, metric, unit, value string }
+
+// place is where the figure is in trial.json. What is nowhere there, such as
+// the worker's CPU, has a place that no import tells.
+func (f figure) place() string {
+	switch f.metric {
+	case "duration":
+		return "duration_ns"
+	case "throughput":
+		return "throughput_rps"
+	case "sent", "ok", "failed", "timeouts":
+		return "requests." + f.metric
+	case "due", "requested_rate":
+		return f.metric
+	}
+	if name, ok := strings.CutPrefix(f.metric, "bytes_"); ok {
+		return "bytes." + name
+	}
+	return "latency_ns." + strings.ReplaceAll(f.metric, "_", ".")
+}
 
 // figureList collects figures.
 type figureList []figure
@@ -75,12 +97,22 @@ func figures(t analysis.TrialDetail) figureList {
 	} {
 		l.stats(s.name, s.stats)
 	}
+	for _, name := range slices.Sorted(maps.Keys(t.ByName)) {
+		n := t.ByName[name]
+		l.count("request "+name+" sent", n.Sent)
+		l.count("request "+name+" failed", n.Failed)
+		if n.Latency != nil {
+			l.stats("request "+name+" response", n.Latency.Response)
+			l.stats("request "+name+" service", n.Latency.Service)
+			l.stats("request "+name+" lag", n.Latency.Lag)
+		}
+	}
 	l.time("worker_cpu", t.Worker.CPU)
 	l.bytes("worker_rss", t.Worker.RSSBytes)
 	for _, u := range t.Usage {
 		l = append(l, usageFigures(u)...)
 	}
-	return l
+	return slices.DeleteFunc(l, func(f figure) bool { return !t.Tells(f.place()) })
 }
 
 // stats leaves out what was never recorded, instead of calling it 0.

@@ -122,8 +122,7 @@ func (p *plotter) byScale() error {
 		for _, environment := range p.doc.Environments {
 			line := plot.Line{Colour: colourOf(p.doc, environment)}
 			for _, c := range p.cells {
-				if c.Environment == environment {
-					v := value(c)
+				if v := value(c); c.Environment == environment && !v.Untold {
 					line.Points = append(line.Points, plot.Point{
 						X: float64(slices.Index(scales, c.Scale)), Y: v.Median, Low: v.Min, High: v.Max,
 					})

@@ -52,6 +52,7 @@ type page struct {
 	Columns    []pageColumn
 	Findings   []findingGroup
 	Plots      []loadPlots
+	Requests   []cellRequests
 	Replicas   []cellReplicas
 }
 
@@ -81,7 +82,7 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 	p := &page{
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
-		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Replicas: allReplicas(doc),
+		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
 	}
 	for _, h := range doc.Headlines {
 		name := topicName(h.Topic)
@@ -221,6 +222,22 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 		}
 	}
 	return s
+}
+
+// cellRequests are the requests of one cell's mix.
+type cellRequests struct {
+	Cell *analysis.Cell
+	Rows []requestRow
+}
+
+func allRequests(doc *analysis.Document) []cellRequests {
+	var list []cellRequests
+	for i := range doc.Cells {
+		if c := &doc.Cells[i]; len(c.Mix) > 0 {
+			list = append(list, cellRequests{Cell: c, Rows: requestRows(c.Mix)})
+		}
+	}
+	return list
 }
 
 // cellReplicas are the replicas of one cell.

@@ -20,6 +20,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.matrices()
 	m.comparisons()
 	m.findings()
+	m.requests()
 	m.replicas()
 	m.rest()
 	_, err := w.Write(m.b.Bytes())
@@ -130,6 +131,25 @@ func (m *markdownReport) findings() {
 			}
 			fmt.Fprintf(&m.b, "  - %s\n", escape.Replace(e.Text))
 		}
+	}
+}
+
+func (m *markdownReport) requests() {
+	t := table.NewWriter()
+	t.AppendHeader(table.Row{"cell", "request", "sent", "failed", "p50, ms", "p90, ms", "p99, ms"})
+	right := []table.ColumnConfig{}
+	for n := 3; n <= 7; n++ {
+		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	t.SetColumnConfigs(right)
+	for _, c := range m.doc.Cells {
+		for _, r := range requestRows(c.Mix) {
+			t.AppendRow(table.Row{c.Name, r.Name, r.Sent, r.Failed, r.P50, r.P90, r.P99})
+		}
+	}
+	if t.Length() > 0 {
+		m.heading("Response times by request")
+		m.table(t)
 	}
 }
 

@@ -1,14 +1,18 @@
 package report
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"plimsoll/internal/units"
+	"plimsoll/results"
 	"plimsoll/results/analysis"
 )
 
@@ -49,17 +53,19 @@ func matrices(doc *analysis.Document) []matrix {
 
 func (m *matrix) fill() {
 	ms, mib := float64(time.Millisecond), float64(1<<20)
-	measured := func(c *analysis.Cell) bool { return c.Trials > 0 }
+	told := func(r func(*analysis.Cell) analysis.Range) func(*analysis.Cell) bool {
+		return func(c *analysis.Cell) bool { return c.Trials > 0 && !r(c).Untold }
+	}
 	metered := func(c *analysis.Cell) bool { return c.Trials > 0 && c.HasUsage }
 	for _, f := range []struct {
 		known func(*analysis.Cell) bool
 		value func(*analysis.Cell) float64
 	}{
-		{measured, func(c *analysis.Cell) float64 { return c.Throughput.Median }},
-		{measured, func(c *analysis.Cell) float64 { return c.P50.Median / ms }},
-		{measured, func(c *analysis.Cell) float64 { return c.P90.Median / ms }},
-		{measured, func(c *analysis.Cell) float64 { return c.P99.Median / ms }},
-		{measured, func(c *analysis.Cell) float64 { return c.Max.Max / ms }},
+		{told(func(c *analysis.Cell) analysis.Range { return c.Throughput }), func(c *analysis.Cell) float64 { return c.Throughput.Median }},
+		{told(func(c *analysis.Cell) analysis.Range { return c.P50 }), func(c *analysis.Cell) float64 { return c.P50.Median / ms }},
+		{told(func(c *analysis.Cell) analysis.Range { return c.P90 }), func(c *analysis.Cell) float64 { return c.P90.Median / ms }},
+		{told(func(c *analysis.Cell) analysis.Range { return c.P99 }), func(c *analysis.Cell) float64 { return c.P99.Median / ms }},
+		{told(func(c *analysis.Cell) analysis.Range { return c.Max }), func(c *analysis.Cell) float64 { return c.Max.Max / ms }},
 		{nil, nil}, // errors have their own text
 		{metered, func(c *analysis.Cell) float64 { return c.CPUPerRequest.Median / ms }},
 		{metered, func(c *analysis.Cell) float64 { return c.MemoryBytes.Median / mib }},
@@ -121,7 +127,46 @@ func (m *matrix) notes() []string {
 	if slices.ContainsFunc(m.rows, func(r matrixRow) bool { return r.few }) {
 		notes = append(notes, "* rests on fewer than 20 requests.")
 	}
+	if bound := m.boundNote(); bound != "" {
+		notes = append(notes, bound)
+	}
 	return notes
+}
+
+// tightBound is how much of a p99 its bound may leave open without being told.
+const tightBound = 0.10
+
+// boundNote says what the stack's own p99 is, without what late sending by the
+// generator may have added; empty where no cell has a bound.
+func (m *matrix) boundNote() string {
+	var wide []string
+	bounded := 0
+	for _, r := range m.rows {
+		b := r.cell.SystemP99
+		if b == nil {
+			continue
+		}
+		bounded++
+		if float64(b.High-b.Low) > tightBound*float64(b.High) {
+			wide = append(wide, fmt.Sprintf("%s (%s, %s)", boundText(b), r.cell.Environment, r.cell.Scale))
+		}
+	}
+	switch {
+	case bounded == 0:
+		return ""
+	case len(wide) == 0:
+		return "Whatever the load generator's lateness added, the stack's own p99 is less than 10 % below the measured one."
+	}
+	text := "Without what the load generator's lateness may have added, the stack's own p99 is " + strings.Join(wide, ", ")
+	if len(wide) < bounded {
+		text += "; elsewhere less than 10 % below the measured one"
+	}
+	return text + "."
+}
+
+// boundText prints a bound: "between 12.0 ms and 14.1 ms".
+func boundText(b *results.Bound) string {
+	return fmt.Sprintf("between %s and %s", units.Latency(b.Low), units.Latency(b.High))
 }
 
 // findingGroup is one finding with its evidence from all cells.

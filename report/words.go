@@ -113,7 +113,7 @@ func trialsText(c *analysis.Cell) string {
 
 func errorText(c *analysis.Cell) string {
 	switch p := 100 * c.ErrorRate; {
-	case c.Trials == 0:
+	case c.Trials == 0 || c.Untold:
 		return none
 	case p == 0:
 		return "0"
@@ -162,6 +162,24 @@ func column(values []float64) []string {
 		texts = append(texts, strconv.FormatFloat(v, 'f', decimals, 64))
 	}
 	return texts
+}
+
+// requestRow is what became of the requests of one name, as it is shown.
+type requestRow struct{ Name, Sent, Failed, P50, P90, P99 string }
+
+// requestRows are those of a cell's mix.
+func requestRows(mix []analysis.RequestSummary) []requestRow {
+	ms := func(ns *float64) string {
+		if ns == nil {
+			return "–"
+		}
+		return fixed(*ns/1e6, 2)
+	}
+	var rows []requestRow
+	for _, r := range mix {
+		rows = append(rows, requestRow{r.Name, units.Count(r.Sent), units.Count(r.Failed), ms(r.P50), ms(r.P90), ms(r.P99)})
+	}
+	return rows
 }
 
 // replicaShare prints what a replica served; none where nothing says.

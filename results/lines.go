@@ -23,6 +23,8 @@ const (
 // Ready says that a worker is prepared and waits to be told to begin a phase.
 type Ready struct {
 	Phase Phase `json:"phase"`
+	// Transport names what the requests will be sent with.
+	Transport string `json:"transport"`
 	// Worker is what the worker has used so far: the opening edge of the
 	// phase.
 	Worker WorkerUsage `json:"worker"`
@@ -37,18 +39,34 @@ type Interval struct {
 	Length   time.Duration `json:"length_ns"`
 	Requests Counts        `json:"requests"`
 	Bytes    Bytes         `json:"bytes"`
-	// ByName holds the counts for each name of the request mix.
-	ByName map[string]Counts `json:"by_name,omitempty"`
+	// ByName tells the requests of each name of the mix apart.
+	ByName map[string]Named `json:"by_name,omitempty"`
 	// ServedBy counts answers by what their X-Served-By header said.
 	ServedBy  map[string]int64 `json:"served_by,omitempty"`
 	Latencies Latencies        `json:"latencies"`
-	Worker    WorkerUsage      `json:"worker"`
+	// Blocked is for how long a request that was due waited for a connection
+	// because there were as many as may be.
+	Blocked time.Duration `json:"blocked_ns,omitempty"`
+	Worker  WorkerUsage   `json:"worker"`
+}
+
+// MostNamed is how many names of a mix have histograms of their own; a mix of
+// more has counts by name only.
+const MostNamed = 32
+
+// Named is what became of the requests of one name.
+type Named struct {
+	Counts
+	// Latencies are the response, service and lag of these requests; nil
+	// where the mix has one name only, or more than MostNamed.
+	Latencies *Latencies `json:"latencies,omitempty"`
 }
 
 // Final ends a phase. After it nothing more comes of that phase.
 type Final struct {
 	Phase Phase `json:"phase"`
-	// Began is the instant of the phase's begin by the worker's clock.
+	// Began is the instant of the phase's begin. A worker on another host says
+	// it by its own clock; what is recorded is by the runner's.
 	Began time.Time `json:"began"`
 	// Length is the time from the begin to the end of the last request; of an
 	// open loop that was not ended early at least its schedule's duration.
@@ -56,6 +74,10 @@ type Final struct {
 	// Due is how many requests the schedule asked for; in a closed loop as
 	// many as were sent.
 	Due int64 `json:"due"`
+	// Seconds is over how many seconds an open loop's requests were due, and
+	// Behind in how many of those noticeably fewer were sent than were due.
+	Seconds int64 `json:"seconds,omitempty"`
+	Behind  int64 `json:"behind,omitempty"`
 	// Sample is the first complete answer, as ab's head prints it.
 	Sample SampleAnswer `json:"sample"`
 	Worker WorkerUsage  `json:"worker"`
@@ -107,12 +129,15 @@ func (Warning) lineType() string  { return "warning" }
 
 // Counts are numbers of requests. Sent = OK + Failed once a phase is over.
 type Counts struct {
-	Sent     int64            `json:"sent"`
-	OK       int64            `json:"ok"`
-	Failed   int64            `json:"failed"`
-	Timeouts int64            `json:"timeouts"` // those of Failed that timed out
-	Status   map[string]int64 `json:"status,omitempty"`
-	Errors   map[string]int64 `json:"errors,omitempty"` // by kind of failure
+	Sent     int64 `json:"sent"`
+	OK       int64 `json:"ok"`
+	Failed   int64 `json:"failed"`
+	Timeouts int64 `json:"timeouts"` // those of Failed that timed out
+	// Redirects is how many were followed; each is one more exchange of a
+	// request that counts once.
+	Redirects int64            `json:"redirects,omitempty"`
+	Status    map[string]int64 `json:"status,omitempty"`
+	Errors    map[string]int64 `json:"errors,omitempty"` // by kind of failure
 }
 
 // Bytes are numbers of bytes, headers included unless said otherwise.
@@ -138,10 +163,26 @@ type Latencies struct {
 }
 
 // WorkerUsage is what a worker knows of its own consumption, cumulative from
-// the begin of its process.
+// the begin of its process unless said otherwise. What the system does not
+// tell is absent.
 type WorkerUsage struct {
 	CPU      time.Duration `json:"cpu_ns"`
 	RSSBytes int64         `json:"rss_bytes"`
-	// GCPause is the sum of the pauses of the garbage collector.
-	GCPause time.Duration `json:"gc_pause_ns"`
+	// CPUs is how many CPUs the worker may use: those of the machine, or
+	// less by affinity, GOMAXPROCS or a control group's quota; so it may be a
+	// fraction.
+	CPUs float64 `json:"cpus,omitempty"`
+	// GCPause is the sum of the pauses of the garbage collector, GCPauses how
+	// many there were, and LongestGCPause the longest since the reading
+	// before.
+	GCPause        time.Duration `json:"gc_pause_ns"`
+	GCPauses       int64         `json:"gc_pauses,omitempty"`
+	LongestGCPause time.Duration `json:"gc_pause_longest_ns,omitempty"`
+	// BusiestThread adds up what the busiest thread used between one reading
+	// and the next.
+	BusiestThread *time.Duration `json:"busiest_thread_ns,omitempty"`
+	// QueueWait is how long the worker's threads together waited for a CPU.
+	QueueWait *time.Duration `json:"queue_wait_ns,omitempty"`
+	// Throttled is for how long a control group's CPU quota held it back.
+	Throttled *time.Duration `json:"throttled_ns,omitempty"`
 }

@@ -31,12 +31,14 @@ type Manifest struct {
 	Objectives []string               `json:"objectives,omitempty"`
 	Loads      map[string]LoadSummary `json:"loads"`
 	Provenance Provenance             `json:"provenance"`
-	Warnings   []string               `json:"warnings,omitempty"`
+	// Calibrations are there if they were asked for.
+	Calibrations []Calibration `json:"calibrations,omitempty"`
+	Warnings     []string      `json:"warnings,omitempty"`
 }
 
 // LoadSummary says in words and numbers what a load was.
 type LoadSummary struct {
-	Mode        string `json:"mode"`
+	Mode        string `json:"mode"` // closed or open; unknown of some imported loads
 	Text        string `json:"text"` // "1000 requests, 10 at a time, no keep-alive"
 	Requests    int    `json:"requests,omitempty"`
 	Concurrency int    `json:"concurrency,omitempty"`
@@ -47,6 +49,9 @@ type LoadSummary struct {
 	Rate      float64       `json:"rate,omitempty"`
 	Duration  time.Duration `json:"duration_ns,omitempty"`
 	KeepAlive bool          `json:"keepalive"`
+	// Caution is what latencies of an imported load have to be read with, where
+	// its mode does not say it.
+	Caution string `json:"caution,omitempty"`
 }
 
 // Failure is a trial that could not be finished.
@@ -54,6 +59,14 @@ type Failure struct {
 	Index       int    `json:"index"`
 	Environment string `json:"environment"`
 	Reason      string `json:"reason"`
+}
+
+// Image is what a trial ran.
+type Image struct {
+	// Digests are those of registries, name@algorithm:sum; none for an image
+	// that has never been in one.
+	Digests []string `json:"digests,omitempty"`
+	Bytes   int64    `json:"bytes"` // on the engine's disk, layers shared with others included
 }
 
 // Provenance says under which circumstances the numbers arose.
@@ -69,10 +82,17 @@ type Provenance struct {
 	Engines     map[string]string `json:"engines"` // by environment
 	// Images are those that trials ran, with their digest or ID, by
 	// "environment/service".
-	Images       map[string]string `json:"images,omitempty"`
-	ScenarioHash string            `json:"scenario_sha256"`
-	Seed         uint64            `json:"seed"`
-	LoadPath     string            `json:"load_path"` // from where the load came
-	Transport    string            `json:"transport"`
-	Warmup       string            `json:"warmup"`
+	Images map[string]string `json:"images,omitempty"`
+	// ImageDetails say more of the images, by what Images calls them.
+	ImageDetails map[string]Image `json:"image_details,omitempty"`
+	// Attached says that the stacks had been brought up by hand, and that all
+	// trials took place on the same ones.
+	Attached     bool   `json:"attached,omitempty"`
+	ScenarioHash string `json:"scenario_sha256"`
+	Seed         uint64 `json:"seed"`
+	LoadPath     string `json:"load_path"` // from where the load came
+	// Transport is the one that was asked for: "auto" leaves the choice to
+	// the worker, and each trial says what it was.
+	Transport string `json:"transport"`
+	Warmup    string `json:"warmup"`
 }

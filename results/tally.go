@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -17,8 +18,11 @@ type Tally struct {
 	bytes     Bytes
 	servedBy  map[string]int64
 	latencies Latencies
+	byName    map[string]*Named
 	usage     map[string]*window
 	worker    workerWindow
+	transport string
+	blocked   time.Duration
 	events    []TrialEvent
 	warnings  []string
 }
@@ -29,17 +33,12 @@ type window struct {
 	memoryPeak  int64
 }
 
-// workerWindow spans what the worker said of itself in the measured phase.
-type workerWindow struct {
-	first, last WorkerUsage
-	rssPeak     int64
-}
-
 // NewTally returns an empty tally.
 func NewTally() *Tally {
 	return &Tally{
 		servedBy:  map[string]int64{},
 		latencies: NewLatencies(),
+		byName:    map[string]*Named{},
 		usage:     map[string]*window{},
 	}
 }
@@ -50,6 +49,11 @@ func NewLatencies() Latencies {
 		Response: latency.New(), Service: latency.New(), Lag: latency.New(),
 		Connect: latency.New(), Processing: latency.New(), Waiting: latency.New(),
 	}
+}
+
+// NewNamedLatencies returns empty histograms for what Named tells.
+func NewNamedLatencies() *Latencies {
+	return &Latencies{Response: latency.New(), Service: latency.New(), Lag: latency.New()}
 }
 
 // Merge adds other's counts to l. Histograms that other lacks add nothing.
@@ -70,6 +74,7 @@ func (c *Counts) Add(other Counts) {
 	c.OK += other.OK
 	c.Failed += other.Failed
 	c.Timeouts += other.Timeouts
+	c.Redirects += other.Redirects
 	c.Status = addCounts(c.Status, other.Status)
 	c.Errors = addCounts(c.Errors, other.Errors)
 }
@@ -96,20 +101,25 @@ func (t *Tally) Add(l Line) {
 	switch l := l.(type) {
 	case Ready:
 		if l.Phase == Measure {
-			t.worker.first = l.Worker
+			t.worker.open(l.Worker)
+			t.transport = l.Transport
 		}
 	case Interval:
 		if l.Phase != Measure {
 			return
 		}
-		t.addWorker(l.Worker)
+		t.worker.add(l.Worker)
 		t.requests.Add(l.Requests)
 		t.bytes.Add(l.Bytes)
 		t.servedBy = addCounts(t.servedBy, l.ServedBy)
 		t.latencies.Merge(l.Latencies)
+		for name, n := range l.ByName {
+			t.addNamed(name, n)
+		}
+		t.blocked += l.Blocked
 	case Final:
 		if l.Phase == Measure {
-			t.addWorker(l.Worker)
+			t.worker.add(l.Worker)
 			t.addFinal(l)
 		}
 	case Sample:
@@ -120,6 +130,21 @@ func (t *Tally) Add(l Line) {
 		if !slices.Contains(t.warnings, l.What) {
 			t.warnings = append(t.warnings, l.What)
 		}
+	}
+}
+
+func (t *Tally) addNamed(name string, n Named) {
+	sum := t.byName[name]
+	if sum == nil {
+		sum = &Named{}
+		t.byName[name] = sum
+	}
+	sum.Add(n.Counts)
+	if n.Latencies != nil {
+		if sum.Latencies == nil {
+			sum.Latencies = NewNamedLatencies()
+		}
+		sum.Latencies.Merge(*n.Latencies)
 	}
 }
 
@@ -140,15 +165,10 @@ func (t *Tally) addFinal(f Final) {
 	}
 	t.final.Began, t.final.Length = begin, end.Sub(begin)
 	t.final.Due += f.Due
+	t.final.Seconds, t.final.Behind = max(t.final.Seconds, f.Seconds), max(t.final.Behind, f.Behind)
 	if t.final.Sample == (SampleAnswer{}) {
 		t.final.Sample = f.Sample
 	}
-}
-
-// addWorker follows the worker's cumulative figures.
-func (t *Tally) addWorker(u WorkerUsage) {
-	t.worker.last = u
-	t.worker.rssPeak = max(t.worker.rssPeak, u.RSSBytes)
 }
 
 func (t *Tally) addSample(s Sample) {
@@ -169,16 +189,17 @@ func (t *Tally) Merge(other *Tally) {
 	t.bytes.Add(other.bytes)
 	t.servedBy = addCounts(t.servedBy, other.servedBy)
 	t.latencies.Merge(other.latencies)
+	for name, n := range other.byName {
+		t.addNamed(name, *n)
+	}
+	t.blocked += other.blocked
+	t.transport = cmp.Or(t.transport, other.transport)
 	if other.Complete() {
 		finals := t.finals + other.finals
 		t.addFinal(other.final)
 		t.finals = finals
 	}
-	// The first readings stay at each worker's own: what counts is the
-	// difference, and the memory of all together.
-	t.worker.last.CPU += other.worker.last.CPU - other.worker.first.CPU
-	t.worker.last.GCPause += other.worker.last.GCPause - other.worker.first.GCPause
-	t.worker.rssPeak += other.worker.rssPeak
+	t.worker.merge(other.worker)
 }
 
 // Latencies returns the histograms of all that was added. They remain t's own.
@@ -194,21 +215,40 @@ func (t *Tally) Trial(base Trial) Trial {
 	base.Duration = t.final.Length
 	base.Due = t.final.Due
 	base.Sample = t.final.Sample
+	base.Transport = t.transport
+	base.Blocked = t.blocked / time.Duration(max(1, t.finals))
 	base.Requests = t.requests
 	base.Bytes = t.bytes
 	base.Latency = t.latencies.Stats()
+	base.ByName = t.namedTotals()
 	if secs := base.Duration.Seconds(); secs > 0 {
 		base.Throughput = float64(t.requests.OK) / secs
 	}
 	base.Usage = t.usageTotals()
 	base.Events = append([]TrialEvent{}, t.events...)
-	base.Worker = WorkerTotal{
-		CPU:      t.worker.last.CPU - t.worker.first.CPU,
-		RSSBytes: t.worker.rssPeak,
-		GCPause:  t.worker.last.GCPause - t.worker.first.GCPause,
+	base.Worker = t.worker.total()
+	base.Seconds, base.Behind = t.final.Seconds, t.final.Behind
+	if base.Mode == "open" {
+		base.SystemP99 = SystemBound(t.latencies.Response, t.latencies.Lag, 99)
 	}
 	base.Warnings = append(slices.Clone(base.Warnings), t.warnings...)
 	return base
+}
+
+// namedTotals is nil for a mix of one name, which the totals tell.
+func (t *Tally) namedTotals() map[string]NamedTotal {
+	if len(t.byName) < 2 {
+		return nil
+	}
+	totals := map[string]NamedTotal{}
+	for name, n := range t.byName {
+		total := NamedTotal{Counts: n.Counts}
+		if l := n.Latencies; l != nil {
+			total.Latency = &NamedStats{Response: stats(l.Response), Service: stats(l.Service), Lag: stats(l.Lag)}
+		}
+		totals[name] = total
+	}
+	return totals
 }
 
 func (t *Tally) usageTotals() []UsageTotal {

@@ -1,6 +1,10 @@
 package results
 
-import "time"
+import (
+	"time"
+
+	"plimsoll/scenarios"
+)
 
 // TrialSchema is the schema that trial.json states.
 const TrialSchema = "plimsoll.trial/1"
@@ -20,30 +24,69 @@ type Trial struct {
 	// Startup is the time from the begin of the start-up until a replica
 	// was ready.
 	Startup map[string]time.Duration `json:"startup_ns"`
-	Mode    string                   `json:"mode"` // closed or open
+	Mode    string                   `json:"mode"` // closed or open; unknown of some imported ones
 	// Concurrency is that of a closed loop, Think how long each of its
 	// senders pauses between requests.
-	Concurrency   int           `json:"concurrency,omitempty"`
-	Think         time.Duration `json:"think_ns,omitempty"`
-	KeepAlive     bool          `json:"keepalive"`
-	RequestedRate float64       `json:"requested_rate"` // mean requests/s of an open loop as they were due, else 0
-	Due           int64         `json:"due"`
-	Requests      Counts        `json:"requests"`
+	Concurrency int           `json:"concurrency,omitempty"`
+	Think       time.Duration `json:"think_ns,omitempty"`
+	KeepAlive   bool          `json:"keepalive"`
+	// HTTP2 says that the requests were sent over HTTP/2, not HTTP/1.1.
+	HTTP2         bool    `json:"http2,omitempty"`
+	RequestedRate float64 `json:"requested_rate"` // mean requests/s of an open loop as they were due, else 0
+	// Connections is the load's own bound on an open loop's connections; 0:
+	// none but the transport's.
+	Connections int   `json:"connections,omitempty"`
+	Due         int64 `json:"due"`
+	// Seconds and Behind are an open loop's; see Final.
+	Seconds int64 `json:"seconds,omitempty"`
+	Behind  int64 `json:"behind,omitempty"`
+	// Link is the emulated distance to the target, which is in all latencies.
+	Link scenarios.Link `json:"link,omitzero"`
+	// Transport is what the requests were sent with.
+	Transport string `json:"transport,omitempty"`
+	// Blocked is for how long a request that was due waited for a connection
+	// because there were as many as may be; the mean of several workers.
+	Blocked  time.Duration `json:"blocked_ns,omitempty"`
+	Requests Counts        `json:"requests"`
+	// ByName tells the requests of a mix of several names apart.
+	ByName map[string]NamedTotal `json:"by_name,omitempty"`
 	// Throughput is good answers per second: requests that fail fast do not
 	// make a stack look fast.
 	Throughput float64      `json:"throughput_rps"`
 	Bytes      Bytes        `json:"bytes"`
 	Latency    LatencyStats `json:"latency_ns"`
-	Validity   Validity     `json:"validity"`
-	Usage      []UsageTotal `json:"usage"`
-	Events     []TrialEvent `json:"events"`
-	Worker     WorkerTotal  `json:"worker"`
-	Target     string       `json:"target"`
-	Sample     SampleAnswer `json:"sample"`
+	// SystemP99 bounds the p99 of an open loop's stack without what the
+	// generator's lateness added.
+	SystemP99 *Bound       `json:"system_p99_ns,omitempty"`
+	Validity  Validity     `json:"validity"`
+	Usage     []UsageTotal `json:"usage"`
+	Events    []TrialEvent `json:"events"`
+	Worker    WorkerTotal  `json:"worker"`
+	Target    string       `json:"target"`
+	Sample    SampleAnswer `json:"sample"`
 	// Metering names the source of the usage figures.
 	Metering string            `json:"metering,omitempty"`
 	Images   map[string]string `json:"images,omitempty"` // by service
 	Warnings []string          `json:"warnings,omitempty"`
+	// Calibration is the load's, of a trial that belongs to no run.
+	Calibration *Calibration `json:"calibration,omitempty"`
+	// Foreign is there if another tool measured this; see Tells.
+	Foreign *Foreign `json:"foreign,omitempty"`
+}
+
+// NamedTotal is what became of the requests of one name of the mix.
+type NamedTotal struct {
+	Counts
+	// Latency is of these requests; nil where the mix has more than
+	// MostNamed names.
+	Latency *NamedStats `json:"latency_ns,omitempty"`
+}
+
+// NamedStats are the statistics of requests of one name.
+type NamedStats struct {
+	Response Stats `json:"response"`
+	Service  Stats `json:"service"`
+	Lag      Stats `json:"lag"`
 }
 
 // LatencyStats holds the statistics of each meaning of latency. Their
@@ -91,6 +134,8 @@ const (
 type Validity struct {
 	Verdict ValidityVerdict `json:"verdict"`
 	Reasons []string        `json:"reasons"`
+	// Broken names the criterion of each reason.
+	Broken []Criterion `json:"broken,omitempty"`
 }
 
 // UsageTotal is what one replica used in the measured window.
@@ -120,9 +165,18 @@ type TrialEvent struct {
 	Recovered time.Duration `json:"recovered_ns,omitempty"`
 }
 
-// WorkerTotal is what the load worker used in the measured window.
+// WorkerTotal is what the load worker used in the measured window. The meaning
+// is that of WorkerUsage; of several workers it is the sum, except of CPUs,
+// LongestGCPause, BusiestThread and Throttled, of which it is the largest: they
+// share a machine and a control group.
 type WorkerTotal struct {
-	CPU      time.Duration `json:"cpu_ns"`
-	RSSBytes int64         `json:"rss_bytes"` // the highest seen
-	GCPause  time.Duration `json:"gc_pause_ns"`
+	CPU            time.Duration  `json:"cpu_ns"`
+	RSSBytes       int64          `json:"rss_bytes"` // the highest seen
+	CPUs           float64        `json:"cpus,omitempty"`
+	GCPause        time.Duration  `json:"gc_pause_ns"`
+	GCPauses       int64          `json:"gc_pauses,omitempty"`
+	LongestGCPause time.Duration  `json:"gc_pause_longest_ns,omitempty"`
+	BusiestThread  *time.Duration `json:"busiest_thread_ns,omitempty"`
+	QueueWait      *time.Duration `json:"queue_wait_ns,omitempty"`
+	Throttled      *time.Duration `json:"throttled_ns,omitempty"`
 }

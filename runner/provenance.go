@@ -25,7 +25,7 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 		Version: r.Version, Command: r.Command,
 		Host: host, OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: facts.Kernel, CPU: facts.CPU, CPUs: runtime.NumCPU(), MemoryBytes: facts.MemoryBytes,
-		Engines: map[string]string{}, Seed: r.Plan.Seed, Transport: "general",
+		Engines: map[string]string{}, Seed: r.Plan.Seed, Transport: r.Transport,
 		Warmup: "none",
 	}
 	if r.Scenario.Warmup > 0 {
@@ -44,6 +44,7 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 	}
 	slices.Sort(paths)
 	p.LoadPath = strings.Join(paths, "; ")
+	p.Attached = r.Attach
 	return p, nil
 }
 
@@ -71,6 +72,9 @@ func loadSummaries(s *scenarios.Scenario) (map[string]results.LoadSummary, error
 		if l.KeepAlive {
 			connections = "connections kept"
 		}
+		if l.HTTP2 {
+			connections += ", HTTP/2"
+		}
 		summaries[l.Name] = results.LoadSummary{
 			Mode: string(l.Mode), Text: l.Text() + ", " + connections,
 			Requests: l.Requests, Concurrency: l.Concurrency, Think: l.Think,
@@ -83,7 +87,7 @@ func loadSummaries(s *scenarios.Scenario) (map[string]results.LoadSummary, error
 // warnings collects what is asked for and not honoured, by the scenario with
 // its topologies and by the engines.
 func (r *run) warnings() []string {
-	all := slices.Clone(r.Scenario.Warnings)
+	all := slices.Concat(r.Scenario.Warnings, r.Warnings)
 	for name, eng := range r.engines {
 		env, _ := r.Scenario.Environment(name)
 		warner, ok := eng.(engine.Warner)

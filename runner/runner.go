@@ -16,9 +16,11 @@ import (
 
 	"plimsoll/results"
 	"plimsoll/runner/engine"
+	"plimsoll/runner/site"
 	"plimsoll/runner/worker"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
+	"plimsoll/scenarios/topology"
 )
 
 // Options say what to run and how.
@@ -32,6 +34,17 @@ type Options struct {
 	Out string
 	// Resume is an unfinished run to go on with; nil: a new one.
 	Resume *results.Run
+	// Transport names what requests are sent with, as load.Choose knows it; a
+	// resumed run goes on with its own.
+	Transport string
+	// Calibrate has each load applied to a target that answers at once,
+	// before the first trial. Trials of a load that the generator cannot
+	// carry even there are invalid.
+	Calibrate bool
+	// Attach puts the load on the stacks that were brought up by hand, at the
+	// scale that they have, and leaves them as they are. The plan has to be
+	// for these scales.
+	Attach bool
 	// Keep leaves the last trial's stack up.
 	Keep bool
 	// ReadyWithin is how long a replica, and then the target, may take to
@@ -39,6 +52,9 @@ type Options struct {
 	ReadyWithin time.Duration
 	// Progress is told what happens; nil: nobody.
 	Progress Progress
+	// Warnings are what was found before; they go into the record with those
+	// of the scenario and of the engines.
+	Warnings []string
 	// Version and Command go into the record.
 	Version string
 	Command []string
@@ -50,6 +66,8 @@ type Progress interface {
 	TrialBegan(t plan.Trial)
 	// Doing names the step that begins now: "starting", "warming up", ….
 	Doing(step string)
+	// Fetching tells how far an image has come that is pulled or built.
+	Fetching(line string)
 	// Second brings what the worker saw in the last second.
 	Second(i results.Interval)
 	// TrialEnded brings a trial's summary, or the error for which there is
@@ -104,7 +122,10 @@ func Run(ctx context.Context, opt Options) (Outcome, error) {
 	if err := r.openRecord(ctx); err != nil {
 		return Outcome{}, err
 	}
-	err := r.trials(ctx)
+	err := r.calibrate(ctx)
+	if err == nil {
+		err = r.trials(ctx)
+	}
 	out := Outcome{Dir: r.record.Dir(), Failures: r.manifest.Failures, NotStarted: r.notStarted, WorkerLost: r.workerLost}
 	r.manifest.Ended = time.Now()
 	switch {
@@ -149,6 +170,21 @@ func (r *run) openEngines(ctx context.Context) error {
 	return nil
 }
 
+// site is where a trial takes place: a stack of its own, or the one that was
+// brought up by hand.
+func (r *run) site(env scenarios.Environment, pt plan.Trial) *site.Site {
+	s := &site.Site{Engine: r.engines[env.Name], ReadyWithin: r.ReadyWithin, Report: r.Progress.Fetching}
+	if r.Attach {
+		s.Stack = site.ByHand(r.Scenario, env)
+	} else {
+		s.Stack = engine.Stack{Name: fmt.Sprintf("%s-%03d", r.manifest.ID, pt.Index), Run: r.manifest.ID, Topology: &topology.Topology{}}
+	}
+	if env.Topology != nil {
+		s.Stack.Topology = env.Topology.WithScale(pt.Scale)
+	}
+	return s
+}
+
 func (r *run) closeEngines() {
 	var closed []engine.Engine
 	for _, eng := range r.engines {
@@ -187,7 +223,7 @@ func (r *run) openRecord(ctx context.Context) error {
 	}
 	provenance.ScenarioHash = hex.EncodeToString(digest[:])
 	r.manifest = results.Manifest{
-		ID:         fmt.Sprintf("%s-%s", slug(r.Scenario.Name), now.UTC().Format("20060102-150405")),
+		ID:         fmt.Sprintf("%s-%s", site.Slug(r.Scenario.Name), now.UTC().Format("20060102-150405")),
 		Scenario:   r.Scenario.Name,
 		Started:    now,
 		Plan:       *r.Plan,
@@ -231,23 +267,6 @@ func (r *run) createRecord() error {
 	}
 }
 
-// slug turns a name into what may be part of container and folder names.
-func slug(name string) string {
-	s := strings.Map(func(c rune) rune {
-		switch {
-		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
-			return c
-		case c >= 'A' && c <= 'Z':
-			return c - 'A' + 'a'
-		}
-		return '-'
-	}, name)
-	if s = strings.Trim(s, "-"); s == "" {
-		return "run"
-	}
-	return s[:min(len(s), 24)]
-}
-
 func (r *run) trials(ctx context.Context) error {
 	for i, t := range r.Plan.Trials {
 		if ctx.Err() != nil {
@@ -269,7 +288,7 @@ func (r *run) trials(ctx context.Context) error {
 		var ended *worker.EndedError
 		switch {
 		case err == nil:
-			r.noteImages(summary)
+			r.noteImages(ctx, summary)
 		case ctx.Err() != nil:
 			return nil
 		case errors.As(err, &start):
@@ -292,13 +311,22 @@ func (r *run) trials(ctx context.Context) error {
 }
 
 // noteImages keeps what was run in the provenance.
-func (r *run) noteImages(t *results.Trial) {
+func (r *run) noteImages(ctx context.Context, t *results.Trial) {
 	p := &r.manifest.Provenance
 	if p.Images == nil {
-		p.Images = map[string]string{}
+		p.Images, p.ImageDetails = map[string]string{}, map[string]results.Image{}
 	}
+	imager, can := r.engines[t.Environment].(engine.Imager)
 	for service, image := range t.Images {
 		p.Images[t.Environment+"/"+service] = image
+		if _, known := p.ImageDetails[image]; known || !can {
+			continue
+		}
+		// Nothing is lost with an image that was removed meanwhile but its size.
+		_, id, _ := strings.Cut(image, " ")
+		if found, ok, err := imager.Image(ctx, id); ok && err == nil {
+			p.ImageDetails[image] = results.Image{Digests: found.Digests, Bytes: found.Bytes}
+		}
 	}
 }
 
@@ -309,6 +337,7 @@ func (r *run) fail(t plan.Trial, err error) {
 type silent struct{}
 
 func (silent) TrialBegan(plan.Trial)                        {}
+func (silent) Fetching(string)                              {}
 func (silent) Doing(string)                                 {}
 func (silent) Second(results.Interval)                      {}
 func (silent) TrialEnded(plan.Trial, *results.Trial, error) {}

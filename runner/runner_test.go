@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -131,6 +132,8 @@ func (h hook) TrialBegan(t plan.Trial) {
 	}
 }
 
+func (h hook) Fetching(string) {}
+
 func (h hook) Doing(step string) {
 	if h.doing != nil {
 		h.doing(step)
@@ -177,6 +180,112 @@ func TestRunMeasuresEveryCell(t *testing.T) {
 	if hits := s.hits.Load(); hits != 4*(50+1) {
 		t.Errorf("the server saw %d requests, want 50 and a probe in each of 4 trials", hits)
 	}
+}
+
+// far is an engine whose replicas are reached through it.
+type far struct {
+	*enginetest.Fake
+	dialled atomic.Int64
+	refuse  bool
+}
+
+func (f *far) Dial(ctx context.Context, address string, within time.Duration) (net.Conn, error) {
+	f.dialled.Add(1)
+	if f.refuse {
+		return nil, errors.New("no way from there")
+	}
+	dialer := net.Dialer{Timeout: within}
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
+func TestTargetElsewhere(t *testing.T) {
+	s := newStage(t)
+	eng := &far{Fake: s.fake}
+	s.opt.Engine = func(context.Context, scenarios.Environment) (engine.Engine, error) { return eng, nil }
+	outcome, run, err := s.run(t.Context(), t)
+	if err != nil || len(outcome.Failures) > 0 || len(run.Trials) != 4 {
+		t.Fatalf("%+v, %v", outcome, err)
+	}
+	if n := eng.dialled.Load(); n != 4 {
+		t.Errorf("the target was asked through the engine %d times, want once in each of 4 trials", n)
+	}
+
+	s = newStage(t)
+	eng = &far{Fake: s.fake, refuse: true}
+	s.opt.Engine = func(context.Context, scenarios.Environment) (engine.Engine, error) { return eng, nil }
+	s.opt.ReadyWithin = 100 * time.Millisecond
+	outcome, _, err = s.run(t.Context(), t)
+	if err != nil || !outcome.NotStarted || !strings.Contains(outcome.Failures[0].Reason, "no way from there") || s.hits.Load() != 0 {
+		t.Errorf("%+v, %v, %d requests", outcome, err, s.hits.Load())
+	}
+}
+
+// A worker whose clock differs by hours loads as any other does, at once, and
+// the record has the runner's time.
+func TestWorkerWithAnotherClock(t *testing.T) {
+	for name, off := range map[string]time.Duration{"ahead": 5 * time.Hour, "behind": -5 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.fake.Work = func(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+				// Both ends are moved, as if the clock in between were.
+				return worker.Main(ctx, moved(stdin, "begin", -off), movedWriter(stdout, "began", off))
+			}
+			// What counts is this side's clock, and the instant that it had
+			// set; a worker that cannot tell starts at once.
+			const ahead = 20 * time.Millisecond
+			began := time.Now()
+			_, run, err := s.run(t.Context(), t)
+			if err != nil || len(run.Trials) != 4 {
+				t.Fatal(err)
+			}
+			for _, trial := range run.Trials {
+				if trial.Trial.Requests.OK != 50 {
+					t.Errorf("%+v", trial.Trial.Requests)
+				}
+				if at := trial.Trial.Started; at.Before(began) || at.After(time.Now().Add(ahead)) {
+					t.Errorf("started %v, the run began %v", at, began)
+				}
+			}
+		})
+	}
+}
+
+// moved shifts the time that lines give for a key.
+func moved(r io.Reader, key string, by time.Duration) io.Reader {
+	near, far := io.Pipe()
+	go func() {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, 1<<20)
+		for lines.Scan() {
+			if _, err := fmt.Fprintln(far, move(lines.Text(), key, by)); err != nil {
+				return
+			}
+		}
+		far.CloseWithError(lines.Err())
+	}()
+	return near
+}
+
+// movedWriter is the same for whole lines that are written.
+func movedWriter(w io.Writer, key string, by time.Duration) io.Writer {
+	return writerFunc(func(p []byte) (int, error) {
+		_, err := io.WriteString(w, move(string(p), key, by))
+		return len(p), err
+	})
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func move(line, key string, by time.Duration) string {
+	before, rest, found := strings.Cut(line, fmt.Sprintf("%q:\"", key))
+	text, after, ended := strings.Cut(rest, `"`)
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if !found || !ended || err != nil {
+		return line
+	}
+	return fmt.Sprintf("%s%q:\"%s\"%s", before, key, at.Add(by).Format(time.RFC3339Nano), after)
 }
 
 func TestEnvironmentThatDoesNotStart(t *testing.T) {

@@ -4,22 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 
 	"plimsoll/results"
 	"plimsoll/runner/engine"
 	"plimsoll/runner/load"
 	"plimsoll/runner/sampler"
+	"plimsoll/runner/site"
 	"plimsoll/runner/worker"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
-	"plimsoll/scenarios/topology"
 )
 
 const (
-	// takeDownWithin bounds the teardown, which starts its own clock.
-	takeDownWithin = time.Minute
+	// stopWithin bounds the worker's end, which starts its own clock.
+	stopWithin = time.Minute
 	// startAhead is how far in the future a phase begins, so that its start
 	// signal has reached the worker when the instant comes.
 	startAhead = 20 * time.Millisecond
@@ -29,19 +28,15 @@ const (
 type trial struct {
 	*run
 	plan.Trial
-	env   scenarios.Environment
-	load  scenarios.Load
-	eng   engine.Engine
-	stack engine.Stack
+	env  scenarios.Environment
+	load scenarios.Load
+	site *site.Site
 
 	log     *results.TrialWriter
 	tally   *results.Tally
 	summary results.Trial
 	// begun is the begin of the measured phase; zero before.
 	begun time.Time
-	// failed makes the teardown look twice: calls that were cut off may still
-	// be carried out by the engine.
-	failed bool
 }
 
 // trial runs one trial and stores it. The stack is gone when it returns,
@@ -57,19 +52,14 @@ func (r *run) trial(ctx context.Context, pt plan.Trial, keep bool) (*results.Tri
 		return nil, err
 	}
 	t := &trial{
-		run: r, Trial: pt, env: env, load: ld, eng: r.engines[pt.Environment],
-		stack: engine.Stack{Name: fmt.Sprintf("%s-%03d", r.manifest.ID, pt.Index), Run: r.manifest.ID, Topology: &topology.Topology{}},
-		log:   log, tally: results.NewTally(),
-	}
-	if env.Topology != nil {
-		t.stack.Topology = env.Topology.WithScale(pt.Scale)
+		run: r, Trial: pt, env: env, load: ld, log: log, tally: results.NewTally(),
+		site: r.site(env, pt),
 	}
 	err = t.execute(ctx)
-	t.failed = err != nil
-	if !keep || t.failed {
+	if failed := err != nil; !r.Attach && (!keep || failed) {
 		r.Progress.Doing("taking down")
-		if down := t.takeDown(ctx); down != nil {
-			err = errors.Join(err, fmt.Errorf("take down %s: %w (plimsoll clean removes what is left)", t.stack.Name, down))
+		if _, down := t.site.Down(ctx, site.Nothing, failed); down != nil {
+			err = errors.Join(err, fmt.Errorf("take down %s: %w", t.site.Stack.Name, down))
 		}
 	}
 	if err != nil {
@@ -89,11 +79,12 @@ func (t *trial) execute(ctx context.Context) error {
 	if err != nil {
 		return &StartError{Environment: t.env.Name, Err: err}
 	}
-	targets, host, err := t.awaitTarget(ctx)
+	t.Progress.Doing("waiting for the target")
+	way, err := t.site.Reach(ctx, t.door())
 	if err != nil {
 		return &StartError{Environment: t.env.Name, Err: err}
 	}
-	state, err := t.eng.Observe(ctx, t.stack.Name)
+	state, err := t.site.Engine.Observe(ctx, t.site.Stack.Name)
 	if err != nil {
 		return err
 	}
@@ -102,7 +93,7 @@ func (t *trial) execute(ctx context.Context) error {
 		return err
 	}
 	defer meters.Close()
-	if err := t.applyLoad(ctx, targets, host, meters); err != nil {
+	if err := t.applyLoad(ctx, way, meters); err != nil {
 		return err
 	}
 	t.summarize(state, startup, meters)
@@ -112,24 +103,25 @@ func (t *trial) execute(ctx context.Context) error {
 // bringUp starts the stack and returns how long each replica took from the
 // begin of the start-up until it was ready.
 func (t *trial) bringUp(ctx context.Context) (map[string]time.Duration, error) {
-	t.Progress.Doing("starting")
-	begin := time.Now()
-	state, err := t.eng.Observe(ctx, t.stack.Name)
-	if err != nil {
-		return nil, err
-	}
-	done, err := engine.Apply(ctx, t.eng, engine.Diff(t.stack, state), engine.ApplyOptions{ReadyWithin: t.ReadyWithin})
 	startup := map[string]time.Duration{}
-	for _, d := range done {
-		if d.Op.Kind == engine.AwaitReady {
-			startup[d.Op.Target()] = d.End.Sub(begin)
+	if t.Attach {
+		return startup, nil
+	}
+	t.Progress.Doing("starting")
+	up, err := t.site.Up(ctx, true)
+	for _, step := range up.Steps() {
+		if step.Ready > 0 {
+			startup[step.Replica] = step.Ready
 		}
 	}
 	return startup, err
 }
 
+// door is what the load is put on.
+func (t *trial) door() site.Door { return site.DoorFor(t.Scenario, t.env, t.load) }
+
 func (t *trial) openMeters(ctx context.Context, state engine.State) (*sampler.Sampler, error) {
-	meterer, ok := t.eng.(engine.Meterer)
+	meterer, ok := t.site.Engine.(engine.Meterer)
 	if !ok {
 		return sampler.Open(ctx, nil, nil)
 	}
@@ -144,24 +136,24 @@ func (t *trial) openMeters(ctx context.Context, state engine.State) (*sampler.Sa
 
 // applyLoad launches a worker near the stack and lets it do the warm-up and
 // the measured phase.
-func (t *trial) applyLoad(ctx context.Context, targets []string, host string, meters *sampler.Sampler) (err error) {
-	launcher, ok := t.eng.(engine.Launcher)
+func (t *trial) applyLoad(ctx context.Context, way site.Way, meters *sampler.Sampler) (err error) {
+	launcher, ok := t.site.Engine.(engine.Launcher)
 	if !ok {
 		return errors.New("this engine cannot launch a load worker")
 	}
 	t.Progress.Doing("launching the worker")
-	w, err := launcher.Launch(ctx, t.stack)
+	w, err := launcher.Launch(ctx, t.site.Stack)
 	if err != nil {
 		return fmt.Errorf("launch worker: %w", err)
 	}
 	defer func() {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeDownWithin)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 		defer cancel()
 		err = errors.Join(err, w.Stop(stopping))
 	}()
-	jobs := t.jobs(targets, host)
+	jobs := t.jobs(way)
 	client := worker.NewClient(w)
-	if err := client.Begin(ctx, worker.Plan{Schema: worker.PlanSchema, Jobs: jobs}); err != nil {
+	if err := client.Begin(ctx, worker.Plan{Schema: worker.PlanSchema, Transport: t.manifest.Provenance.Transport, Jobs: jobs}); err != nil {
 		return fmt.Errorf("brief worker: %w", err)
 	}
 	for _, job := range jobs {
@@ -207,8 +199,14 @@ func (t *trial) measure(ctx context.Context, client *worker.Client, meters *samp
 
 // observe takes one line from the worker.
 func (t *trial) observe(l results.Line) error {
-	if second, ok := l.(results.Interval); ok {
-		t.Progress.Second(second)
+	switch line := l.(type) {
+	case results.Interval:
+		t.Progress.Second(line)
+	case results.Final:
+		if line.Phase == results.Measure {
+			line.Began = t.begun // the worker's clock may be another one
+			l = line
+		}
 	}
 	return t.append(l)
 }
@@ -221,14 +219,11 @@ func (t *trial) append(l results.Line) error {
 
 // jobs are what the worker is to do: the same load twice, for the warm-up's
 // time and for its own.
-func (t *trial) jobs(targets []string, host string) []load.Job {
+func (t *trial) jobs(way site.Way) []load.Job {
 	measured := jobFor(t.load)
-	measured.Targets, measured.Host, measured.Seed = targets, host, t.manifest.Plan.Seed+uint64(t.Index)
-	for _, req := range t.Scenario.Requests {
-		measured.Mix = append(measured.Mix, load.Request{
-			Name: req.Name, Method: req.Method, Path: req.Path, Headers: req.Headers, Body: req.Body, Weight: req.Weight,
-		})
-	}
+	measured.Targets, measured.Host, measured.Seed = way.Targets, way.Host, t.manifest.Plan.Seed+uint64(t.Index)
+	measured.Mix, measured.Link = mix(t.Scenario, t.load), load.Link(t.env.Link)
+	measured.Trust = t.door().Trust
 	if t.Scenario.Warmup == 0 {
 		return []load.Job{measured}
 	}
@@ -240,6 +235,23 @@ func (t *trial) jobs(targets []string, host string) []load.Job {
 	return []load.Job{warmup, measured}
 }
 
+// mix is what a load sends.
+func mix(s *scenarios.Scenario, l scenarios.Load) []load.Request {
+	var mix []load.Request
+	if l.TCP != nil {
+		for _, p := range l.Payloads {
+			mix = append(mix, load.Request{Name: p.Name, Payload: p.Bytes, Weight: p.Weight})
+		}
+		return mix
+	}
+	for _, req := range s.Requests {
+		mix = append(mix, load.Request{
+			Name: req.Name, Method: req.Method, Path: req.Path, Headers: req.Headers, Body: []byte(req.Body), Weight: req.Weight,
+		})
+	}
+	return mix
+}
+
 // jobFor is what of a job follows from the load alone.
 func jobFor(l scenarios.Load) load.Job {
 	rate := func(r scenarios.Rate) load.Rate { return load.Rate{Count: r.Count, Per: r.Per} }
@@ -247,7 +259,11 @@ func jobFor(l scenarios.Load) load.Job {
 		Phase:       results.Measure,
 		Concurrency: l.Concurrency, Requests: int64(l.Requests), Think: l.Think,
 		RateCount: l.Rate.Count, RatePer: l.Rate.Per, Poisson: l.Arrivals == scenarios.Poisson,
-		Duration: l.Duration, KeepAlive: l.KeepAlive, Timeout: l.Timeout,
+		Duration: l.Duration, KeepAlive: l.KeepAlive, Timeout: l.Timeout, Connections: l.Connections,
+		Redirects: l.Redirects, Cookies: l.Cookies, HTTP2: l.HTTP2,
+	}
+	if l.TCP != nil {
+		job.TCP = &load.Reply{Until: []byte(l.TCP.Until), Length: int64(l.TCP.Length), Close: l.TCP.Close, Expect: []byte(l.TCP.Expect)}
 	}
 	for _, s := range l.Stages {
 		job.Stages = append(job.Stages, load.Stage{To: rate(s.To), Over: s.Over})
@@ -269,9 +285,9 @@ func (t *trial) requestedRate(due int64) float64 {
 
 func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
 	base := results.Trial{
-		Environment: t.Environment, Scale: t.stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
-		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive,
-		Target: t.env.Target, Metering: meters.Source(),
+		Environment: t.Environment, Scale: t.site.Stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
+		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
+		Target: t.door().Target, Link: t.env.Link, Metering: meters.Source(),
 		Images: map[string]string{},
 	}
 	for _, replica := range state.Replicas {
@@ -279,40 +295,5 @@ func (t *trial) summarize(state engine.State, startup map[string]time.Duration, 
 	}
 	t.summary = t.tally.Trial(base)
 	t.summary.RequestedRate = t.requestedRate(t.summary.Due)
-	t.summary.Validity = results.Judge(t.summary, runtime.NumCPU())
-}
-
-// takeDown removes everything of the stack on a deadline of its own, whatever
-// became of ctx.
-func (t *trial) takeDown(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeDownWithin)
-	defer cancel()
-	const settle = 500 * time.Millisecond
-	emptyPasses := 1
-	if t.failed {
-		emptyPasses = 3
-	}
-	nothing := engine.Stack{Name: t.stack.Name, Run: t.stack.Run}
-	for empty := 0; ; {
-		state, err := t.eng.Observe(ctx, t.stack.Name)
-		if err != nil {
-			return err
-		}
-		ops := engine.Diff(nothing, state)
-		if len(ops) == 0 {
-			if empty++; empty >= emptyPasses {
-				return nil
-			}
-			select {
-			case <-time.After(settle):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			continue
-		}
-		empty = 0
-		if _, err := engine.Apply(ctx, t.eng, ops, engine.ApplyOptions{}); err != nil {
-			return err
-		}
-	}
+	t.summary.Validity = results.Judge(t.summary, t.calibration(t.Environment, t.Load))
 }

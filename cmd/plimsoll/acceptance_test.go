@@ -354,7 +354,14 @@ func TestAgreesWithAB(t *testing.T) {
 // URL.
 func startNews(t *testing.T, self string, flags ...string) string {
 	t.Helper()
-	cmd := exec.Command(self, append([]string{"fixture", "news", "--listen", "127.0.0.1:0"}, flags...)...)
+	_, url := startFixture(t, self, "news", flags...)
+	return url
+}
+
+// startFixture runs one of the shipped services as a process of its own.
+func startFixture(t *testing.T, self, name string, flags ...string) (cmd *exec.Cmd, url string) {
+	t.Helper()
+	cmd = exec.Command(self, append([]string{"fixture", name, "--listen", "127.0.0.1:0"}, flags...)...)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -369,11 +376,11 @@ func startNews(t *testing.T, self string, flags ...string) string {
 	lines := bufio.NewScanner(stderr)
 	for lines.Scan() {
 		if _, addr, ok := strings.Cut(lines.Text(), "listening on "); ok {
-			return "http://" + strings.Fields(addr)[0]
+			return cmd, "http://" + strings.Fields(addr)[0]
 		}
 	}
-	t.Fatalf("the news application did not say where it listens: %v", lines.Err())
-	return ""
+	t.Fatalf("%s did not say where it listens: %v", name, lines.Err())
+	return nil, ""
 }
 
 var tableLine = regexp.MustCompile(`(?m)^([A-Z][A-Za-z ]+):\s+([0-9]+\.?[0-9]*)\b(?:[^.]|$)`)

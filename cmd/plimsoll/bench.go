@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -16,11 +16,13 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"plimsoll/internal/latency"
+	"plimsoll/internal/proc"
 	"plimsoll/internal/units"
 	"plimsoll/report"
 	"plimsoll/results"
 	"plimsoll/results/analysis"
 	"plimsoll/runner/bench"
+	"plimsoll/runner/calibrate"
 	"plimsoll/runner/engine/process"
 	"plimsoll/runner/load"
 	"plimsoll/runner/worker"
@@ -40,6 +42,11 @@ the instant a request was due.
   plimsoll bench --rate 200/s -d 30s -k http://localhost:8080/
   plimsoll bench -m POST --body @news.json -H 'Content-Type: application/json' URL
   plimsoll bench --targets targets.txt -n 5000 --format ab
+  plimsoll bench --rate 50/s -d 30s -k --payload @reading.xml --expect OK --until '\n' tcp://localhost:6000
+
+To tcp:// goes the payload as it is. An answer is what --expect says and no more;
+or ends with --until or after --length, and holds what is expected; without all
+three none is awaited. In these texts, \n \r \t \0 \\ and \xHH are bytes.
 
 Ctrl-C ends the load; what was measured is still shown. Exit codes: 0 done,
 whatever the answers were · 1 error, or no request got an answer · 2 usage ·
@@ -53,10 +60,23 @@ whatever the answers were · 1 error, or no request got an answer · 2 usage ·
 			&cli.StringSliceFlag{Name: "header", Aliases: []string{"H"}, Usage: "send a `HEADER`, 'Name: value' (repeatable)"},
 			&cli.StringFlag{Name: "method", Aliases: []string{"m", "X"}, Usage: "request `METHOD` (default: GET, with a body POST)"},
 			&cli.StringFlag{Name: "body", Usage: "send `TEXT`, or with @FILE what is in the file"},
+			&cli.IntFlag{Name: "connections", HideDefault: true, Usage: "open loop: at most `N` connections at once (default: 10000)"},
+			&cli.DurationFlag{Name: "link", HideDefault: true, Usage: "emulate a distance to the target: every round trip takes `TIME` longer"},
+			&cli.DurationFlag{Name: "jitter", HideDefault: true, Usage: "with --link: give or take up to `TIME`"},
+			&cli.StringFlag{Name: "payload", Usage: "TCP: send `TEXT`, or with @FILE what is in the file"},
+			&cli.StringFlag{Name: "expect", Usage: "TCP: a good answer holds `TEXT`"},
+			&cli.StringFlag{Name: "until", Usage: "TCP: answers end with `TEXT`; close: with the connection"},
+			&cli.Int64Flag{Name: "length", HideDefault: true, Usage: "TCP: answers have `N` bytes"},
 			&cli.DurationFlag{Name: "timeout", Value: 30 * time.Second, Usage: "give a request up after `TIME`"},
 			&cli.StringFlag{Name: "targets", Usage: "send the requests of `FILE`, in vegeta's http or json format, each equally often"},
 			&cli.IntFlag{Name: "workers", Value: 1, Usage: "share the load among `N` processes"},
-			&cli.StringFlag{Name: "transport", Usage: "send with `TRANSPORT`: general, or fast (Linux, http:// and an IP address)"},
+			transportFlag(),
+			&cli.IntFlag{Name: "follow", HideDefault: true, Usage: "follow up to `N` redirects of a request, to the target only (default: none)"},
+			&cli.BoolFlag{Name: "cookies", Usage: "each sender keeps the cookies that it is given"},
+			&cli.BoolFlag{Name: "http2", Usage: "speak HTTP/2, one request at a time on each connection; to http:// without asking first"},
+			&cli.BoolFlag{Name: "insecure", Usage: "https: accept every certificate"},
+			&cli.StringFlag{Name: "cacert", Usage: "https: trust the certificates in `FILE` (PEM) instead of the system's"},
+			&cli.BoolFlag{Name: "calibrate", Usage: "first check that the load generator can carry the load, against a target that answers at once"},
 			&cli.StringFlag{Name: "format", Value: "text", Usage: "write `FORMAT` to stdout: " + strings.Join(report.BenchFormats(), ", ")},
 			&cli.StringFlag{Name: "hlog", Usage: "write each second's histograms to `FILE`, an HdrHistogram log"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order of several targets (default: drawn)"},
@@ -76,7 +96,7 @@ whatever the answers were · 1 error, or no request got an answer · 2 usage ·
 
 // prepareBench turns the command line into what is to be done.
 func prepareBench(cmd *cli.Command) (bench.Options, error) {
-	opt := bench.Options{Workers: cmd.Int("workers"), CPUs: runtime.NumCPU(), Transport: cmd.String("transport")}
+	opt := bench.Options{Workers: cmd.Int("workers"), Transport: cmd.String("transport")}
 	if _, err := report.BenchByName(cmd.String("format")); err != nil {
 		return opt, usageErrorf("--format: %v", err)
 	}
@@ -84,12 +104,18 @@ func prepareBench(cmd *cli.Command) (bench.Options, error) {
 	if err != nil {
 		return opt, err
 	}
+	if cmd.String("format") == "vegeta" && job.Link.RTT > 0 {
+		return opt, usageErrorf("--format vegeta has no place to say that the distance is emulated; leave out --link")
+	}
 	if cmd.String("format") == "ab" && job.Concurrency == 0 {
 		return opt, usageErrorf("--format ab is for closed loops; leave out --rate")
 	}
 	job.Seed = cmd.Uint64("seed")
 	if !cmd.IsSet("seed") {
 		job.Seed = rand.Uint64() >> 12
+	}
+	if job.Trust, err = benchTrust(cmd); err != nil {
+		return opt, err
 	}
 	opt.Job = job
 	if opt.Target, err = benchRequests(cmd, &opt.Job); err != nil {
@@ -106,16 +132,27 @@ func prepareBench(cmd *cli.Command) (bench.Options, error) {
 
 // benchLoad reads when requests are to be sent.
 func benchLoad(cmd *cli.Command) (load.Job, error) {
-	job := load.Job{Phase: results.Measure, KeepAlive: cmd.Bool("keepalive"), Timeout: cmd.Duration("timeout")}
+	job := load.Job{
+		Phase: results.Measure, KeepAlive: cmd.Bool("keepalive"), Timeout: cmd.Duration("timeout"), Connections: cmd.Int("connections"),
+		Link:      load.Link{RTT: cmd.Duration("link"), Jitter: cmd.Duration("jitter")},
+		Redirects: cmd.Int("follow"), Cookies: cmd.Bool("cookies"), HTTP2: cmd.Bool("http2"),
+	}
 	requests, duration := cmd.Int64("requests"), cmd.Duration("duration")
 	for name, positive := range map[string]bool{
 		"requests": requests > 0, "concurrency": cmd.Int("concurrency") > 0, "duration": duration > 0,
+		"connections": job.Connections > 0, "link": job.Link.RTT > 0, "follow": job.Redirects > 0,
 	} {
 		if cmd.IsSet(name) && !positive {
 			return job, usageErrorf("--%s %v: it must be above zero", name, cmd.Value(name))
 		}
 	}
+	if job.Link.Jitter > job.Link.RTT {
+		return job, usageErrorf("--jitter %v is more than the round trip of --link, %v: nothing arrives before it is sent", job.Link.Jitter, job.Link.RTT)
+	}
 	if !cmd.IsSet("rate") {
+		if cmd.IsSet("connections") {
+			return job, usageErrorf("--connections is for open loops (--rate); a closed loop has as many as -c")
+		}
 		if requests == 0 && duration == 0 {
 			requests = 1000
 		}
@@ -151,17 +188,23 @@ func benchLoad(cmd *cli.Command) (load.Job, error) {
 // benchRequests reads what is to be sent and where, and returns what the
 // target is called.
 func benchRequests(cmd *cli.Command, job *load.Job) (target string, err error) {
+	if cmd.Args().Len() == 1 && strings.HasPrefix(cmd.Args().First(), "tcp://") {
+		return benchPayload(cmd, job)
+	}
+	for _, name := range []string{"payload", "expect", "until", "length"} {
+		if cmd.IsSet(name) {
+			return "", usageErrorf("--%s is for TCP; give a URL such as tcp://localhost:6000", name)
+		}
+	}
 	headers, err := benchHeaders(cmd.StringSlice("header"))
 	if err != nil {
 		return "", err
 	}
-	body := cmd.String("body")
-	if file, ok := strings.CutPrefix(body, "@"); ok {
-		text, err := os.ReadFile(file)
-		if err != nil {
+	body := []byte(cmd.String("body"))
+	if file, ok := strings.CutPrefix(cmd.String("body"), "@"); ok {
+		if body, err = os.ReadFile(file); err != nil {
 			return "", usageErrorf("--body: %v", err)
 		}
-		body = string(text)
 	}
 	if cmd.IsSet("targets") {
 		return benchTargets(cmd, job, headers, body)
@@ -190,7 +233,7 @@ func benchRequests(cmd *cli.Command, job *load.Job) (target string, err error) {
 
 // benchTargets reads a file of targets. A URL beside it says where those are
 // that are only a path.
-func benchTargets(cmd *cli.Command, job *load.Job, headers map[string]string, body string) (target string, err error) {
+func benchTargets(cmd *cli.Command, job *load.Job, headers map[string]string, body []byte) (target string, err error) {
 	file := cmd.String("targets")
 	if cmd.IsSet("method") {
 		return "", usageErrorf("--targets has the methods in its file; leave out -m")
@@ -237,7 +280,7 @@ func benchURL(text string) (*url.URL, error) {
 	case err != nil:
 		return nil, usageErrorf("%v", err)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, usageErrorf("URL %q: only http and https can be loaded", text)
+		return nil, usageErrorf("URL %q: only http, https and tcp can be loaded", text)
 	case u.Host == "":
 		return nil, usageErrorf("URL %q: no host", text)
 	case u.User != nil:
@@ -264,11 +307,22 @@ func benchHeaders(lines []string) (map[string]string, error) {
 	return headers, nil
 }
 
+// stayLean keeps the memory small of a process that runs beside the worker for
+// as long as the load does, and has a few histograms to look at each second.
+func stayLean() error {
+	const percent = 50
+	debug.SetGCPercent(percent)
+	return proc.Trim()
+}
+
 // executeBench applies the load, writes what came of it, and returns what
 // decides the exit code.
 func executeBench(ctx context.Context, std streams, cmd *cli.Command, opt bench.Options) (err error) {
 	render, err := report.BenchByName(cmd.String("format"))
 	if err != nil {
+		return err
+	}
+	if err := stayLean(); err != nil {
 		return err
 	}
 	progress := newBenchProgress(std.err, opt.Job, cmd.Bool("quiet"))
@@ -287,6 +341,11 @@ func executeBench(ctx context.Context, std streams, cmd *cli.Command, opt bench.
 	}
 	defer func() { err = errors.Join(err, workers.Close()) }()
 	opt.Launcher = workers
+	if cmd.Bool("calibrate") {
+		if opt.Calibration, err = calibrateBench(ctx, workers, opt); err != nil {
+			return benchError(err)
+		}
+	}
 	out, runErr := bench.Run(ctx, opt)
 	progress.close()
 	if out == nil {
@@ -300,6 +359,18 @@ func executeBench(ctx context.Context, std streams, cmd *cli.Command, opt bench.
 		return benchError(runErr)
 	}
 	return benchVerdict(out.Trial)
+}
+
+// calibrateBench applies a little more than the load to the null target. An
+// emulated or real distance, TLS and the target's own link are not part of it.
+func calibrateBench(ctx context.Context, eng *process.Engine, opt bench.Options) (_ *results.Calibration, err error) {
+	null, err := calibrate.Start(ctx, eng, "bench")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, null.Stop(ctx)) }()
+	c, err := null.Calibrate(ctx, opt.Job, opt.Workers, opt.Transport, 0)
+	return &c, err
 }
 
 // benchError says what it means that a load did not come to its end.
@@ -319,13 +390,20 @@ func benchVerdict(t results.Trial) error {
 	if t.Validity.Verdict == results.Invalid {
 		return &codedError{exitInvalid, "measurement invalid: " + strings.Join(t.Validity.Reasons, "; ")}
 	}
-	if len(t.Requests.Status) == 0 && t.Requests.Sent > 0 {
+	if t.Latency.Processing.Count == 0 && t.Requests.Sent > 0 {
 		var kinds []string
 		for kind := range t.Requests.Errors {
 			kinds = append(kinds, kind)
 		}
 		slices.Sort(kinds)
-		return fmt.Errorf("%s: no request got an answer (%s)", t.Target, strings.Join(kinds, ", "))
+		hint := ""
+		if slices.Contains(kinds, string(load.TLS)) {
+			hint = "; is its certificate trusted? --cacert FILE trusts another authority, --insecure everyone"
+		}
+		if t.HTTP2 {
+			hint += "; does it speak HTTP/2? leave out --http2"
+		}
+		return fmt.Errorf("%s: no request got an answer (%s)%s", t.Target, strings.Join(kinds, ", "), hint)
 	}
 	return nil
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/urfave/cli/v3"
 
@@ -87,12 +91,12 @@ func TestBenchFlags(t *testing.T) {
 		{[]string{u + "/a?b=c,d#e"}, mix(get("/a?b=c,d")), u + "/a?b=c,d"},
 		{
 			[]string{"-H", "Accept: a, b", "-H", "X-Time:12:30", "-m", "PUT", "--body", "x=y", u},
-			mix(load.Request{Name: "PUT /", Method: "PUT", Path: "/", Headers: map[string]string{"Accept": "a, b", "X-Time": "12:30"}, Body: "x=y", Weight: 1}),
+			mix(load.Request{Name: "PUT /", Method: "PUT", Path: "/", Headers: map[string]string{"Accept": "a, b", "X-Time": "12:30"}, Body: []byte("x=y"), Weight: 1}),
 			u + "/",
 		},
 		{
 			[]string{"--body", "@" + body, u},
-			mix(load.Request{Name: "POST /", Method: "POST", Path: "/", Headers: map[string]string{}, Body: `{"title":"a"}`, Weight: 1}),
+			mix(load.Request{Name: "POST /", Method: "POST", Path: "/", Headers: map[string]string{}, Body: []byte(`{"title":"a"}`), Weight: 1}),
 			u + "/",
 		},
 		{
@@ -112,7 +116,7 @@ func TestBenchFlags(t *testing.T) {
 			t.Errorf("%q: %v", test.args, err)
 			continue
 		}
-		if diff := cmp.Diff(test.want, opt.Job); diff != "" {
+		if diff := cmp.Diff(test.want, opt.Job, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", test.args, diff)
 		}
 		if opt.Target != test.target || opt.Workers != 1 {
@@ -138,7 +142,7 @@ func TestBenchUsage(t *testing.T) {
 		{nil, "takes one URL"},
 		{[]string{u, u}, "takes one URL"},
 		{[]string{"localhost:8080"}, "did you mean http://localhost:8080?"},
-		{[]string{"ftp://h"}, "only http and https"},
+		{[]string{"ftp://h"}, "only http, https and tcp"},
 		{[]string{"http:///x"}, "no host"},
 		{[]string{"http://me:secret@h/"}, "Authorization"},
 		{[]string{"-n", "0", u}, "above zero"},
@@ -184,15 +188,18 @@ func TestBenchUsage(t *testing.T) {
 
 func TestBenchVerdict(t *testing.T) {
 	answered := results.Counts{Sent: 10, OK: 0, Failed: 10, Status: map[string]int64{"500": 10}}
+	unexpected := results.Counts{Sent: 10, Failed: 10, Errors: map[string]int64{"unexpected answer": 10}}
+	whole := results.LatencyStats{Processing: results.Stats{Count: 10}}
 	refused := results.Counts{Sent: 10, Failed: 10, Errors: map[string]int64{"refused": 9, "timeout": 1}}
 	for _, test := range []struct {
 		trial results.Trial
 		code  int
 		want  string
 	}{
-		{results.Trial{Requests: answered, Validity: results.Validity{Verdict: results.Valid}}, exitOK, ""},
-		{results.Trial{Requests: answered, Validity: results.Validity{Verdict: results.Suspect}}, exitOK, ""},
-		{results.Trial{Requests: answered, Validity: results.Validity{Verdict: results.Invalid, Reasons: []string{"late"}}}, exitInvalid, "late"},
+		{results.Trial{Requests: answered, Latency: whole, Validity: results.Validity{Verdict: results.Valid}}, exitOK, ""},
+		{results.Trial{Requests: answered, Latency: whole, Validity: results.Validity{Verdict: results.Suspect}}, exitOK, ""},
+		{results.Trial{Requests: answered, Latency: whole, Validity: results.Validity{Verdict: results.Invalid, Reasons: []string{"late"}}}, exitInvalid, "late"},
+		{results.Trial{Requests: unexpected, Latency: whole, Validity: results.Validity{Verdict: results.Valid}}, exitOK, ""},
 		{results.Trial{Requests: refused, Validity: results.Validity{Verdict: results.Valid}}, exitError, "no request got an answer (refused, timeout)"},
 	} {
 		err := benchVerdict(test.trial)
@@ -230,9 +237,45 @@ func serves(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	site, err := fixtures.NewStatic("static-1")
 	ts.Check(err)
-	server := httptest.NewServer(site)
+	server := httptest.NewUnstartedServer(site)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
+}
+
+// takes is a command of scripts.
+func takes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: takes NAME")
+	}
+	gateway, err := fixtures.NewGateway(fixtures.GatewayOptions{Until: "\n", Answer: "OK\n"})
+	ts.Check(err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	go func() { _ = gateway.Serve(listener) }() // until it is closed
+	ts.Defer(func() { _ = gateway.Close() })
+	stats := httptest.NewServer(gateway.StatsHandler())
+	ts.Defer(stats.Close)
+	ts.Setenv(args[0], listener.Addr().String())
+	ts.Setenv(args[0]+"_STATS", stats.URL)
+}
+
+// took is a command of scripts.
+func took(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: took NAME COUNT")
+	}
+	answer, err := http.Get(ts.Getenv(args[0] + "_STATS"))
+	ts.Check(err)
+	defer answer.Body.Close()
+	var stats fixtures.GatewayStats
+	ts.Check(json.NewDecoder(answer.Body).Decode(&stats))
+	if strconv.FormatInt(stats.Messages, 10) != args[1] {
+		ts.Fatalf("the gateway has read %d lines, want %s", stats.Messages, args[1])
+	}
 }
 
 // histograms is a command of scripts.

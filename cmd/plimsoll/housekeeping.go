@@ -13,8 +13,10 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"plimsoll/results"
+	"plimsoll/runner/engine"
 	"plimsoll/runner/engine/docker"
 	"plimsoll/runner/engine/process"
+	"plimsoll/runner/site"
 	"plimsoll/scenarios"
 )
 
@@ -96,8 +98,8 @@ func newValidateCommand(std streams) *cli.Command {
 				if err != nil {
 					return err
 				}
-				for _, w := range s.Warnings {
-					fmt.Fprintln(std.err, "warning:", w)
+				if err := validate(std, s); err != nil {
+					return err
 				}
 				fmt.Fprintf(std.out, "%s: ok (environments: %d, scales: %d, loads: %d, trials of each cell: %d)\n",
 					name, len(s.Environments), len(s.Scales), len(s.Loads), s.Trials)
@@ -127,14 +129,42 @@ func newCleanCommand(std streams) *cli.Command {
 	return &cli.Command{
 		Name:      "clean",
 		Usage:     "remove the containers, networks and volumes that crashed runs left behind",
-		ArgsUsage: "[RUN]",
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "images", Usage: "remove the images made from this program, too"},
-		},
+		ArgsUsage: "[RUN | SCENARIO ENVIRONMENT]",
+		Description: `Without arguments it removes what is left of all runs, and spares stacks that were
+brought up by hand; of RUN it removes that run's, and of an environment its stack
+that was brought up by hand, with the named volumes that down leaves.`,
+		Flags: append(endpointFlags(),
+			&cli.BoolFlag{Name: "all", Usage: "remove the stacks that were brought up by hand, too"},
+			&cli.BoolFlag{Name: "images", Usage: "remove the images made from this program and those built for stacks, too"},
+		),
 		OnUsageError: onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			removed, err := process.Sweep()
-			fromDocker, dockerErr := sweepDocker(ctx, docker.Filter{Run: cmd.Args().First(), Images: cmd.Bool("images")})
+			at, err := endpointOf(cmd)
+			if err != nil {
+				return err
+			}
+			run, stack := cmd.Args().First(), ""
+			switch cmd.Args().Len() {
+			case 0, 1:
+			case 2:
+				s, err := scenarios.Read(run)
+				if err != nil {
+					return err
+				}
+				env, err := handEnvironment(s, cmd.Args().Get(1))
+				if err != nil {
+					return err
+				}
+				run, stack = engine.HandRun, site.ByHand(s, env).Name
+				at = engineChoice{endpoint: at}.keyFor(env).endpoint
+			default:
+				return usageErrorf("clean takes a RUN, or %s, or nothing", handArgs)
+			}
+			var removed []string
+			if stack == "" {
+				removed, err = process.Sweep()
+			}
+			fromDocker, dockerErr := sweepDocker(ctx, at, docker.Filter{Run: run, Stack: stack, Hand: cmd.Bool("all"), Images: cmd.Bool("images")})
 			removed = append(removed, fromDocker...)
 			for _, what := range removed {
 				fmt.Fprintln(std.out, "removed", what)
@@ -147,8 +177,8 @@ func newCleanCommand(std streams) *cli.Command {
 	}
 }
 
-func sweepDocker(ctx context.Context, filter docker.Filter) ([]string, error) {
-	eng, err := docker.New(ctx, docker.Options{})
+func sweepDocker(ctx context.Context, at docker.Endpoint, filter docker.Filter) ([]string, error) {
+	eng, err := docker.New(ctx, docker.Options{Endpoint: at})
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func newProgress(w io.Writer, p plan.Plan, quiet bool) progress {
 
 // title names a trial in progress.
 func title(t plan.Trial, of int) string {
-	return fmt.Sprintf("%d/%d %s", t.Index, of, strings.Join([]string{t.Environment, t.Scale.String(), t.Load}, " · "))
+	return fmt.Sprintf("%d/%d %s", t.Index, of, strings.Join([]string{t.Link.Label(t.Environment), t.Scale.String(), t.Load}, " · "))
 }
 
 // outcome is one line on how a trial went.
@@ -60,11 +60,12 @@ type quietProgress struct{}
 
 func (quietProgress) TrialBegan(plan.Trial)                        {}
 func (quietProgress) Doing(string)                                 {}
+func (quietProgress) Fetching(string)                              {}
 func (quietProgress) Second(results.Interval)                      {}
 func (quietProgress) TrialEnded(plan.Trial, *results.Trial, error) {}
 func (quietProgress) close()                                       {}
 
-// lineProgress writes one plain line per trial.
+// lineProgress writes one plain line per trial, and what is fetched for it.
 type lineProgress struct {
 	w      io.Writer
 	trials int
@@ -73,6 +74,8 @@ type lineProgress struct {
 func (*lineProgress) TrialBegan(plan.Trial)   {}
 func (*lineProgress) Doing(string)            {}
 func (*lineProgress) Second(results.Interval) {}
+
+func (p *lineProgress) Fetching(line string) { fmt.Fprintln(p.w, line) }
 
 func (p *lineProgress) TrialEnded(t plan.Trial, summary *results.Trial, err error) {
 	fmt.Fprintf(p.w, "%s: %s\n", title(t, p.trials), outcome(summary, err))
@@ -159,6 +162,8 @@ func (b *barProgress) Doing(step string) {
 	defer b.mu.Unlock()
 	b.step, b.live = step, ""
 }
+
+func (b *barProgress) Fetching(line string) { b.Doing(line) }
 
 func (b *barProgress) Second(i results.Interval) {
 	done := i.Requests.OK + i.Requests.Failed

@@ -16,7 +16,9 @@ import (
 
 	"plimsoll/results"
 	"plimsoll/runner"
+	"plimsoll/runner/load"
 	"plimsoll/scenarios"
+	"plimsoll/scenarios/lint"
 	"plimsoll/scenarios/plan"
 )
 
@@ -27,41 +29,56 @@ func newRunCommand(std streams) *cli.Command {
 		ArgsUsage: "SCENARIO",
 		Description: `SCENARIO is a file, or the name of a shipped scenario (plimsoll list shows them).
 The report's path is the last line on stdout.`,
-		Flags: []cli.Flag{
+		Flags: append(engineFlags(),
 			&cli.StringSliceFlag{Name: "env", Usage: "measure only this `ENVIRONMENT` (repeatable)"},
 			&cli.StringSliceFlag{Name: "scale", Usage: "measure at this `SCALE` instead of the scenario's: web=3,static=2 (repeatable)"},
 			&cli.StringSliceFlag{Name: "load", Usage: "apply only this `LOAD` (repeatable)"},
 			&cli.IntFlag{Name: "trials", HideDefault: true, Usage: "repeat each cell `N` times (default: the scenario's)"},
 			&cli.StringFlag{Name: "out", Value: "results", Usage: "make the run's folder in `DIR`"},
-			engineFlag(),
+			transportFlag(),
+			&cli.BoolFlag{Name: "calibrate", Usage: "first check that the load generator can carry each load, against a target that answers at once"},
+			&cli.BoolFlag{Name: "attach", Usage: "put the load on the environment that was brought up with plimsoll up, as it is, and leave it up"},
 			&cli.BoolFlag{Name: "keep", Usage: "leave the last trial's stack up"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "print every trial in order and the estimated time, start nothing"},
 			&cli.StringFlag{Name: "resume", Usage: "go on with the unfinished `RUN`; SCENARIO is not needed then"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order of trials and of the request mix (default: drawn)"},
 			&cli.DurationFlag{Name: "ready-within", Value: time.Minute, Usage: "how `LONG` a replica may take to become ready"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
-		},
+		),
 		DisableSliceFlagSeparator: true, // a scale has commas of its own
 		OnUsageError:              onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
-			job, err := prepare(cmd)
+			choice, err := engineChoiceOf(cmd)
 			if err != nil {
 				return err
+			}
+			job, err := prepare(ctx, std, cmd, choice)
+			if err != nil {
+				return err
+			}
+			if job.Resume == nil { // else it was said, and recorded
+				if job.Warnings, err = warn(std, choice, job.Scenario, job.Plan, lint.Finding.Line); err != nil {
+					return err
+				}
 			}
 			if cmd.Bool("dry-run") {
 				_, err := fmt.Fprint(std.out, job.Plan)
 				return err
 			}
-			return execute(ctx, std, cmd, job)
+			return execute(ctx, std, cmd, choice, job)
 		},
 	}
 }
 
 // prepare turns the command line into what the runner is to do.
-func prepare(cmd *cli.Command) (runner.Options, error) {
+func prepare(ctx context.Context, std streams, cmd *cli.Command, choice engineChoice) (runner.Options, error) {
 	opt := runner.Options{
-		Out: cmd.String("out"), Keep: cmd.Bool("keep"), ReadyWithin: cmd.Duration("ready-within"),
-		Version: version, Command: os.Args,
+		Attach: cmd.Bool("attach"),
+		Out:    cmd.String("out"), Keep: cmd.Bool("keep"), Calibrate: cmd.Bool("calibrate"), ReadyWithin: cmd.Duration("ready-within"),
+		Transport: cmd.String("transport"), Version: version, Command: os.Args,
+	}
+	if _, err := load.Choose(opt.Transport, nil); err != nil {
+		return opt, usageErrorf("--%v", err)
 	}
 	if cmd.IsSet("resume") {
 		return resume(cmd, opt)
@@ -79,6 +96,13 @@ func prepare(cmd *cli.Command) (runner.Options, error) {
 	scales, err := parseScales(cmd.StringSlice("scale"))
 	if err != nil {
 		return opt, err
+	}
+	if opt.Attach {
+		scale, err := attached(ctx, std, cmd, choice, scenario)
+		if err != nil {
+			return opt, err
+		}
+		scales = []scenarios.Scale{scale}
 	}
 	seed := cmd.Uint64("seed")
 	if !cmd.IsSet("seed") {
@@ -101,7 +125,7 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 	if cmd.Args().Len() != 0 {
 		return opt, usageErrorf("--resume goes on with the run's own scenario; leave out %q", cmd.Args().First())
 	}
-	for _, flag := range []string{"env", "scale", "load", "trials", "seed"} {
+	for _, flag := range []string{"env", "scale", "load", "trials", "seed", "transport", "attach"} {
 		if cmd.IsSet(flag) {
 			return opt, usageErrorf("--resume goes on with the run's own plan; leave out --%s", flag)
 		}
@@ -140,14 +164,11 @@ func parseScales(texts []string) ([]scenarios.Scale, error) {
 
 // execute runs the plan, writes the report of whatever was finished, and
 // returns what decides the exit code.
-func execute(ctx context.Context, std streams, cmd *cli.Command, opt runner.Options) error {
-	engines := newEngines(cmd.String("engine"), opt.Keep, std.err)
+func execute(ctx context.Context, std streams, cmd *cli.Command, choice engineChoice, opt runner.Options) error {
+	engines := newEngines(choice, opt.Keep, std.err)
 	opt.Engine = engines.forEnvironment
 	progress := newProgress(std.err, *opt.Plan, cmd.Bool("quiet"))
 	opt.Progress = progress
-	for _, w := range opt.Scenario.Warnings {
-		fmt.Fprintln(std.err, "warning:", w)
-	}
 	defer context.AfterFunc(ctx, func() {
 		fmt.Fprintln(std.err, "\nstopping: the stack is being taken down (once more: leave at once)")
 	})()

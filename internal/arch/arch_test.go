@@ -16,25 +16,35 @@ import (
 // layers lists every package's floor. Inside a floor nobody imports anybody,
 // but for the arrows in within.
 var layers = map[string]int{
-	"cmd/plimsoll": 6,
+	"cmd/plimsoll":   6,
+	"cmd/sidebyside": 6,
 
 	"report":      5,
 	"report/plot": 5,
 
-	"runner":           4,
-	"runner/bench":     4,
-	"results/analysis": 4,
+	"runner":                4,
+	"runner/bench":          4,
+	"runner/calibrate":      4,
+	"runner/doctor":         4,
+	"results/analysis":      4,
+	"results/analysis/gate": 4,
+	"results/foreign":       4,
 
 	"runner/engine/docker":     3,
 	"runner/engine/process":    3,
 	"runner/engine/enginetest": 3,
 	"runner/worker":            3,
 	"runner/sampler":           3,
+	"runner/site":              3,
 
 	"runner/engine": 2,
 	"runner/load":   2,
 	"results":       2,
 
+	"results/published": 2,
+
+	"scenarios/draft":    1,
+	"scenarios/lint":     1,
 	"scenarios/plan":     1,
 	"scenarios":          1,
 	"scenarios/topology": 1,
@@ -46,6 +56,7 @@ var layers = map[string]int{
 	"internal/latency": 0,
 	"internal/precise": 0,
 	"internal/proc":    0,
+	"internal/relay":   0,
 	"internal/testenv": 0,
 	"internal/units":   0,
 }
@@ -53,12 +64,20 @@ var layers = map[string]int{
 // within are the arrows inside a floor.
 var within = []string{
 	"report -> report/plot",
+	"scenarios/draft -> scenarios",
+	"scenarios/draft -> scenarios/topology",
+	"scenarios/lint -> scenarios",
+	"scenarios/lint -> scenarios/plan",
+	"scenarios/lint -> scenarios/topology",
 	"scenarios/plan -> scenarios",
 	"scenarios -> scenarios/topology",
 	"scenarios/plan -> scenarios/yamlfile",
 	"scenarios -> scenarios/yamlfile",
 	"scenarios/topology -> scenarios/yamlfile",
 	"runner/load -> results",
+	"runner -> runner/calibrate",
+	"runner/doctor -> runner/calibrate",
+	"runner/calibrate -> runner/bench",
 	"fixtures -> internal/precise",
 }
 
@@ -67,9 +86,10 @@ var only = map[string][]string{
 	"github.com/urfave/cli":         {"cmd/plimsoll"},
 	"gonum.org/v1/plot":             {"report/plot"},
 	"github.com/docker/docker":      {"runner/engine/docker", "internal/testenv"},
+	"github.com/docker/cli":         {"runner/engine/docker"},
 	"github.com/compose-spec":       {"scenarios/topology"},
 	"github.com/goccy/go-yaml":      {"scenarios/yamlfile"},
-	"github.com/tsenart/vegeta":     {"runner/load", "report"}, // its targets; its report's type
+	"github.com/tsenart/vegeta":     {"runner/load", "report", "results/foreign"}, // its targets; its report's type; its results
 	"github.com/HdrHistogram":       {"internal/latency"},
 	"github.com/jedib0t/go-pretty":  {"report", "scenarios/plan", "cmd/plimsoll"},
 	"github.com/vbauerster/mpb":     {"cmd/plimsoll"},

@@ -8,3 +8,6 @@ package cgroup
 // another one of the same number, and it counts the whole container although
 // its first process may have moved into a control group below.
 func Open(pid int, name string) (*Reader, error) { return open("/", pid, name) }
+
+// OpenLimit opens what limits the CPU time of process pid.
+func OpenLimit(pid int) (*Limit, error) { return openLimit("/", pid) }

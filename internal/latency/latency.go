@@ -145,14 +145,20 @@ func (h *Histogram) MarshalText() ([]byte, error) {
 
 // UnmarshalText decodes what MarshalText wrote.
 func (h *Histogram) UnmarshalText(text []byte) error {
-	*h = *New()
 	if len(text) == 0 {
+		*h = *New()
 		return nil
 	}
 	decoded, err := hdrhistogram.Decode(text)
 	if err != nil {
 		return fmt.Errorf("decode latency histogram: %w", err)
 	}
+	if decoded.LowestTrackableValue() == Lowest.Nanoseconds() && decoded.HighestTrackableValue() == Highest.Nanoseconds() &&
+		decoded.SignificantFigures() == digits {
+		*h = Histogram{hdr: decoded}
+		return nil
+	}
+	*h = *New()
 	// Through a merge, so that a histogram of another range or precision
 	// still ends up under our policy. What is above our range comes back as
 	// dropped.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 )
 
 // field returns the value of a "Name:   value" line as the files of /proc have
@@ -52,4 +53,17 @@ func memory(status []byte) (int64, error) {
 		sum += size
 	}
 	return sum, nil
+}
+
+// schedule is what the scheduler has counted for a thread.
+type schedule struct{ cpu, wait time.Duration }
+
+// parseSchedule reads a schedstat: nanoseconds on a CPU, nanoseconds of waiting
+// for one, and how often it was given one.
+func parseSchedule(text string) (s schedule, err error) {
+	var cpu, wait, slices int64
+	if _, err := fmt.Sscanf(text, "%d %d %d", &cpu, &wait, &slices); err != nil || cpu < 0 || wait < 0 {
+		return schedule{}, fmt.Errorf("%q is not two times and a count", text)
+	}
+	return schedule{time.Duration(cpu), time.Duration(wait)}, nil
 }

@@ -32,6 +32,17 @@ type Counters struct {
 	MemoryBytes int64
 }
 
+// ThreadCounters tell how this process's threads fared since OpenThreads.
+type ThreadCounters struct {
+	// Busiest adds up, over the times between two readings, the CPU time of
+	// the thread that used the most in each. Divided by the time it is how
+	// busy one core was with this process alone.
+	Busiest time.Duration
+	// Wait is how long threads that wanted to run waited for a CPU, all
+	// threads together: behind other processes, or held back by a quota.
+	Wait time.Duration
+}
+
 // Facts describe the host. What the system does not tell is zero.
 type Facts struct {
 	Kernel      string // its release

@@ -17,3 +17,12 @@ func (p *Process) Read() (Counters, error) { return Counters{}, ErrUnsupported }
 
 // Close does nothing.
 func (p *Process) Close() error { return nil }
+
+// Threads follows the threads of this process: on Linux.
+type Threads struct{}
+
+// OpenThreads fails with ErrUnsupported.
+func OpenThreads() (*Threads, error) { return nil, ErrUnsupported }
+
+// Read fails with ErrUnsupported.
+func (t *Threads) Read() (ThreadCounters, error) { return ThreadCounters{}, ErrUnsupported }

@@ -44,6 +44,13 @@ func Command(t testing.TB, need string, names ...string) string {
 	return ""
 }
 
+// Unmet skips the test for a need that only the test itself can try. need is
+// the name in PLIMSOLL_REQUIRE_<NEED>.
+func Unmet(t testing.TB, need, why string) {
+	t.Helper()
+	unmet(t, need, why)
+}
+
 func unmet(t testing.TB, need, why string) {
 	t.Helper()
 	variable := "PLIMSOLL_REQUIRE_" + strings.ToUpper(need)

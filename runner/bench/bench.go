@@ -17,6 +17,7 @@ import (
 	"plimsoll/runner/engine"
 	"plimsoll/runner/load"
 	"plimsoll/runner/worker"
+	"plimsoll/scenarios"
 )
 
 const (
@@ -33,12 +34,12 @@ type Options struct {
 	Launcher engine.Launcher
 	// Workers is how many share the load; at least 1.
 	Workers int
-	// CPUs is how many CPU cores the workers have, for the judgement.
-	CPUs int
 	// Transport names the workers' transport; empty: the best there is.
 	Transport string
 	// Job is the whole load. Its phase is results.Measure.
 	Job load.Job
+	// Calibration is the load's; nil: none.
+	Calibration *results.Calibration
 	// Target is what the summary calls the target.
 	Target string
 	// Second, if it is not nil, is given each second of the load, all workers
@@ -57,8 +58,16 @@ type Outcome struct {
 
 // Check says what is wrong with a job for that many workers, if anything.
 func Check(job load.Job, workers int) error {
-	_, err := split(job, workers)
-	return err
+	if workers < 1 {
+		return fmt.Errorf("%d workers: it takes at least one", workers)
+	}
+	return share(job, 0, workers).Validate()
+}
+
+// share is worker i's part of a job.
+func share(job load.Job, i, workers int) load.Job {
+	job.Share = load.Share{Index: i, Of: workers}
+	return job
 }
 
 // Run applies the load and returns when it is over and every worker gone.
@@ -68,18 +77,17 @@ func Check(job load.Job, workers int) error {
 // nil if there is nothing. A worker that ends by itself is a
 // *worker.EndedError.
 func Run(ctx context.Context, opt Options) (out *Outcome, err error) {
-	shares, err := split(opt.Job, opt.Workers)
-	if err != nil {
+	if err := Check(opt.Job, opt.Workers); err != nil {
 		return nil, err
 	}
-	c := &crew{Options: opt, ready: make(chan struct{}), missing: len(shares)}
+	c := &crew{Options: opt, ready: make(chan struct{}), missing: opt.Workers}
 	if c.Second == nil {
 		c.Second = func(time.Time, results.Interval) error { return nil }
 	}
-	c.seconds = newSeconds(len(shares), c.Second)
+	c.seconds = newSeconds(opt.Workers, c.Second)
 	defer func() { err = errors.Join(err, c.dismiss(ctx)) }()
-	for _, s := range shares {
-		if err := c.hire(ctx, s); err != nil {
+	for i := range opt.Workers {
+		if err := c.hire(ctx, share(opt.Job, i, opt.Workers)); err != nil {
 			return nil, err
 		}
 	}
@@ -110,21 +118,20 @@ type crew struct {
 
 // member is one worker.
 type member struct {
-	share
 	worker engine.Worker
 	client *worker.Client
 	tally  *results.Tally
 }
 
 // hire launches a worker and gives it its plan.
-func (c *crew) hire(ctx context.Context, s share) error {
+func (c *crew) hire(ctx context.Context, job load.Job) error {
 	w, err := c.Launcher.Launch(ctx, engine.Stack{})
 	if err != nil {
 		return fmt.Errorf("launch worker: %w", err)
 	}
-	m := &member{share: s, worker: w, client: worker.NewClient(w), tally: results.NewTally()}
+	m := &member{worker: w, client: worker.NewClient(w), tally: results.NewTally()}
 	c.members = append(c.members, m)
-	plan := worker.Plan{Schema: worker.PlanSchema, Transport: c.Transport, Jobs: []load.Job{s.job}}
+	plan := worker.Plan{Schema: worker.PlanSchema, Transport: c.Transport, Jobs: []load.Job{job}}
 	if err := m.client.Begin(ctx, plan); err != nil {
 		return fmt.Errorf("brief worker: %w", err)
 	}
@@ -145,10 +152,7 @@ func (c *crew) dismiss(ctx context.Context) error {
 // work lets worker i do its share.
 func (c *crew) work(ctx context.Context, i int) error {
 	m := c.members[i]
-	begin := func() (time.Time, error) {
-		common, err := c.awaitAll(ctx)
-		return common.Add(m.offset), err
-	}
+	begin := func() (time.Time, error) { return c.awaitAll(ctx) }
 	_, err := m.client.Run(ctx, results.Measure, begin, func(l results.Line) error { return c.observe(i, l) })
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -201,8 +205,8 @@ func (c *crew) sumUp(cut bool) *Outcome {
 	t := whole.Trial(results.Trial{
 		Schema: results.TrialSchema, Load: "bench", Trial: 1, Index: 1,
 		Scale: map[string]int{}, Startup: map[string]time.Duration{},
-		Mode: mode, Concurrency: c.Job.Concurrency, KeepAlive: c.Job.KeepAlive,
-		RequestedRate: rate(c.Job), Target: c.Target,
+		Mode: mode, Concurrency: c.Job.Concurrency, KeepAlive: c.Job.KeepAlive, HTTP2: c.Job.HTTP2, Connections: c.Job.Connections,
+		RequestedRate: rate(c.Job), Target: c.Target, Link: scenarios.Link(c.Job.Link),
 	})
 	if cut {
 		// The rest of the schedule was called off: it is not overdue.
@@ -212,7 +216,7 @@ func (c *crew) sumUp(cut bool) *Outcome {
 			t.Warnings = append(t.Warnings, fmt.Sprintf("%d of %d workers did not report in time and are left out", missing, len(c.members)))
 		}
 	}
-	t.Validity = results.Judge(t, c.CPUs)
+	t.Calibration, t.Validity = c.Calibration, results.Judge(t, c.Calibration)
 	all := whole.Latencies()
 	// A request that found its connection ready waited 0 for it.
 	reused := all.Connect.Count() - all.Connect.CountAbove(0)

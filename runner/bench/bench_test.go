@@ -79,7 +79,7 @@ func serve(t *testing.T, answer http.HandlerFunc) (url string, hits *atomic.Int6
 
 func options(l *launcher, workers int, url string) bench.Options {
 	return bench.Options{
-		Launcher: l, Workers: workers, CPUs: 64, Target: url + "/",
+		Launcher: l, Workers: workers, Target: url + "/",
 		Job: load.Job{
 			Phase: results.Measure, Targets: []string{url}, Timeout: 10 * time.Second,
 			Mix: []load.Request{{Name: "home", Method: "GET", Path: "/", Weight: 1}},

@@ -29,15 +29,16 @@ func newSeconds(workers int, emit func(time.Time, results.Interval) error) *seco
 // add takes in the next second of a worker. The joined interval has neither
 // names nor the use of a worker: neither is shown while the load runs.
 func (s *seconds) add(worker int, i results.Interval) error {
-	at := s.reported[worker] - s.next
-	for len(s.open) <= at {
-		s.open = append(s.open, results.Interval{Phase: i.Phase, Start: i.Start, Latencies: results.NewLatencies()})
+	i.ByName, i.ServedBy, i.Worker = nil, nil, results.WorkerUsage{}
+	if at := s.reported[worker] - s.next; at == len(s.open) {
+		s.open = append(s.open, i)
+	} else {
+		second := &s.open[at]
+		second.Length = max(second.Length, i.Length)
+		second.Requests.Add(i.Requests)
+		second.Bytes.Add(i.Bytes)
+		second.Latencies.Merge(i.Latencies)
 	}
-	second := &s.open[at]
-	second.Length = max(second.Length, i.Length)
-	second.Requests.Add(i.Requests)
-	second.Bytes.Add(i.Bytes)
-	second.Latencies.Merge(i.Latencies)
 	s.reported[worker]++
 	return s.handOut()
 }

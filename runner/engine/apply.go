@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,6 +27,9 @@ type ApplyOptions struct {
 	// ReadyWithin is how long a replica may take from its start until it is
 	// ready; 0: one minute.
 	ReadyWithin time.Duration
+	// Report is told how far an operation has come that takes long, by an
+	// engine that is a Reporter. Calls do not overlap. nil: nobody is told.
+	Report func(op Op, line string)
 }
 
 // Done is an operation with the instants between which it ran.
@@ -121,8 +123,9 @@ type applier struct {
 	slots  chan struct{}
 	cancel context.CancelFunc
 
-	once    sync.Once
-	failure error
+	once      sync.Once
+	failure   error
+	reporting sync.Mutex
 }
 
 // acquire waits for a slot; it says no when ctx is done.
@@ -147,11 +150,16 @@ func (a *applier) perform(ctx context.Context, op Op) (Done, bool) {
 	var check func(context.Context, Replica) (bool, string, error)
 	switch op.Kind {
 	case AwaitReady:
+		begin := time.Now()
+		service, err := a.checked(ctx, op.Service)
+		if err != nil {
+			return Done{Op: op, Begin: begin, End: time.Now()}, a.succeeded(ctx, op, err)
+		}
 		check = func(ctx context.Context, r Replica) (bool, string, error) {
 			if r.Status == Exited {
 				return false, "", exitError(ctx, a.Engine, op.Stack, r)
 			}
-			return probe(ctx, a.Engine, op.Service, r)
+			return probe(ctx, a.Engine, service, r)
 		}
 	case AwaitExit:
 		check = func(ctx context.Context, r Replica) (bool, string, error) {
@@ -171,8 +179,43 @@ func (a *applier) perform(ctx context.Context, op Op) (Done, bool) {
 	}
 	defer a.release()
 	begin := time.Now()
-	err := a.Do(ctx, op)
+	err := a.do(ctx, op)
 	return Done{Op: op, Begin: begin, End: time.Now()}, a.succeeded(ctx, op, err)
+}
+
+func (a *applier) do(ctx context.Context, op Op) error {
+	reporter, ok := a.Engine.(Reporter)
+	if !ok || a.opt.Report == nil {
+		return a.Do(ctx, op)
+	}
+	return reporter.DoReporting(ctx, op, func(line string) {
+		a.reporting.Lock()
+		defer a.reporting.Unlock()
+		a.opt.Report(op, line)
+	})
+}
+
+// checked returns a service with the healthcheck that its image has, where it
+// takes that one.
+func (a *applier) checked(ctx context.Context, s topology.Service) (topology.Service, error) {
+	given := s.Healthcheck
+	checker, ok := a.Engine.(Checker)
+	if s.NoHealthcheck || given != nil && len(given.Test) > 0 {
+		return s, nil
+	}
+	s.Healthcheck = nil
+	if !ok {
+		return s, nil
+	}
+	own, err := checker.ImageCheck(ctx, s.Image)
+	if own == nil || err != nil {
+		return s, err
+	}
+	if given != nil && given.Timeout != 0 {
+		own.Timeout = given.Timeout
+	}
+	s.Healthcheck = own
+	return s, nil
 }
 
 func (a *applier) succeeded(ctx context.Context, op Op, err error) bool {
@@ -341,23 +384,25 @@ func probe(ctx context.Context, eng Engine, s topology.Service, r Replica) (ok b
 		}
 		return true, "", nil
 	}
+	if s.NetworkMode == topology.NoneMode {
+		return true, "", nil // its ports are its own affair
+	}
 	if len(s.Ports) > 0 && !r.Address.IsValid() {
-		return false, "this host knows no address of it", nil
+		return false, "it has no known address", nil
 	}
 	for _, port := range s.Ports {
 		if port.Protocol != "tcp" {
 			continue
 		}
-		if err := dial(ctx, netip.AddrPortFrom(r.Address, port.Target)); err != nil {
+		if err := dial(ctx, eng, netip.AddrPortFrom(r.Address, port.Target)); err != nil {
 			return false, fmt.Sprintf("port %d: %v", port.Target, err), nil
 		}
 	}
 	return true, "", nil
 }
 
-func dial(ctx context.Context, addr netip.AddrPort) error {
-	dialer := net.Dialer{Timeout: time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", addr.String())
+func dial(ctx context.Context, eng Engine, addr netip.AddrPort) error {
+	conn, err := Dial(ctx, eng, addr.String(), time.Second)
 	if err != nil {
 		return err
 	}

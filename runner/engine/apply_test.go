@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"plimsoll/runner/engine"
 	"plimsoll/runner/engine/enginetest"
 	"plimsoll/scenarios/topology"
@@ -347,7 +349,7 @@ func TestApplyProbes(t *testing.T) {
 		{"no address to connect to", &odd{Fake: &enginetest.Fake{}, observe: func(s engine.State) (engine.State, error) {
 			s.Replicas[0].Address = netip.Addr{}
 			return s, nil
-		}}, ports, "await ready web-1: not ready after 20s: this host knows no address of it; it printed nothing"},
+		}}, ports, "await ready web-1: not ready after 20s: it has no known address; it printed nothing"},
 		{"never running", &odd{Fake: &enginetest.Fake{}, observe: func(s engine.State) (engine.State, error) {
 			s.Replicas[0].Status = engine.Created
 			return s, nil
@@ -413,6 +415,49 @@ func TestApplyAwaitsPorts(t *testing.T) {
 	}
 }
 
+// far is an engine whose replicas only it can reach.
+type far struct {
+	*enginetest.Fake
+	dial func(address string) (net.Conn, error)
+}
+
+func (f *far) Dial(_ context.Context, address string, _ time.Duration) (net.Conn, error) {
+	return f.dial(address)
+}
+
+// An engine that dials for us is asked, and nobody else: in the bubble a real
+// connection would not get ready.
+func TestApplyAwaitsPortsElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		eng := &far{Fake: &enginetest.Fake{}, dial: func(address string) (net.Conn, error) {
+			if asked = append(asked, address); len(asked) < 3 {
+				return nil, errors.New("connection refused there")
+			}
+			near, _ := net.Pipe()
+			return near, nil
+		}}
+		web := topology.Service{Name: "web", Replicas: 1, Ports: []topology.Port{{Target: 53, Protocol: "udp"}, {Target: 80, Protocol: "tcp"}}}
+		if _, _, err := applyTo(t.Context(), eng, stackOf(web), engine.ApplyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		state, err := eng.Observe(t.Context(), "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := netip.AddrPortFrom(state.Replicas[0].Address, 80).String()
+		if !slices.Equal(asked, []string{want, want, want}) {
+			t.Errorf("asked for %q, want %s three times", asked, want)
+		}
+
+		eng = &far{Fake: &enginetest.Fake{}, dial: func(string) (net.Conn, error) { return nil, errors.New("no way there") }}
+		_, _, err = applyTo(t.Context(), eng, stackOf(web), engine.ApplyOptions{ReadyWithin: time.Second})
+		if err == nil || err.Error() != "await ready web-1: not ready after 1s: port 80: no way there; it printed nothing" {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
 func TestApplyNothing(t *testing.T) {
 	done, err := engine.Apply(t.Context(), &enginetest.Fake{}, nil, engine.ApplyOptions{})
 	if len(done) != 0 || err != nil {
@@ -425,5 +470,50 @@ func TestApplyUnreachable(t *testing.T) {
 	_, _, err := applyTo(t.Context(), fake, stackOf(checked("web", 1)), engine.ApplyOptions{})
 	if !errors.Is(err, engine.ErrUnreachable) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// checking is an engine whose images have a healthcheck of their own.
+type checking struct {
+	*enginetest.Fake
+	own *topology.Healthcheck
+	run *[]string // the checks that were run
+}
+
+func (c checking) Exec(ctx context.Context, r engine.Replica, command []string) (int, string, error) {
+	*c.run = append(*c.run, command...)
+	return c.Fake.Exec(ctx, r, command)
+}
+
+func (c checking) ImageCheck(context.Context, string) (*topology.Healthcheck, error) {
+	return c.own, nil
+}
+
+// TestImageCheck looks which check is run: the file's, the image's, or none.
+func TestImageCheck(t *testing.T) {
+	own := &topology.Healthcheck{Test: []string{"own"}}
+	for _, test := range []struct {
+		name    string
+		own     *topology.Healthcheck
+		service topology.Service
+		want    []string // what was run
+	}{
+		{"the image's", own, topology.Service{}, []string{"own"}},
+		{"the image's, at other times", own, topology.Service{Healthcheck: &topology.Healthcheck{Timeout: time.Second}}, []string{"own"}},
+		{"the file's", own, topology.Service{Healthcheck: &topology.Healthcheck{Test: []string{"given"}}}, []string{"given"}},
+		{"taken away", own, topology.Service{NoHealthcheck: true}, nil},
+		{"none, with times", nil, topology.Service{Healthcheck: &topology.Healthcheck{Timeout: time.Second}}, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.service.Name, test.service.Image, test.service.Replicas = "web", "x", 1
+			var run []string
+			stack := engine.Stack{Name: "s", Topology: &topology.Topology{Services: []topology.Service{test.service}}}
+			if _, err := engine.Apply(t.Context(), checking{&enginetest.Fake{}, test.own, &run}, engine.Diff(stack, engine.State{}), engine.ApplyOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, run); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
 	}
 }

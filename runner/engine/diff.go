@@ -35,8 +35,13 @@ type Op struct {
 	// Resource is the short name of the network, volume or image; empty for
 	// an operation on a replica.
 	Resource string
+	// Network and Volume say how a network or volume that is created differs
+	// from the usual.
+	Network topology.NetworkOptions
+	Volume  topology.VolumeOptions
 	// Service and Number tell the replica. For a RemoveReplica only the
-	// service's name is set.
+	// service's name is set. For an EnsureImage it is a service that says how
+	// to come by the image.
 	Service topology.Service
 	Number  int
 	// Cause says why the operation is needed.
@@ -101,6 +106,14 @@ func (d *differ) add(op Op) int {
 	return len(d.ops) - 1
 }
 
+// unwanted is why what the topology does not have is removed.
+func (d *differ) unwanted() string {
+	if len(d.wanted.Services) == 0 {
+		return "taken down"
+	}
+	return "not in the topology"
+}
+
 func (d *differ) find(service string, number int) (Replica, bool) {
 	return find(d.have, service, number)
 }
@@ -114,17 +127,29 @@ func (d *differ) removeReplicas() map[string]int {
 		var cause string
 		switch {
 		case !known:
-			cause = "not in the topology"
+			cause = d.unwanted()
 		case r.Number > s.Replicas:
 			cause = fmt.Sprintf("%d of %s wanted", s.Replicas, r.Service)
 		case d.dead(r):
 			cause = fmt.Sprintf("exited with code %d", r.ExitCode)
+		case changed(s, r):
+			cause = "made from another definition"
 		default:
 			continue
 		}
 		removed[r.Name()] = d.add(Op{Kind: RemoveReplica, Service: topology.Service{Name: r.Service}, Number: r.Number, Cause: cause})
 	}
 	return removed
+}
+
+// spent reports whether a replica has to make room for another one.
+func (d *differ) spent(s topology.Service, r Replica) bool { return d.dead(r) || changed(s, r) }
+
+// changed reports whether a replica was made from another definition of its
+// service than the one that is wanted.
+func changed(s topology.Service, r Replica) bool {
+	wanted, err := Definition(s)
+	return err == nil && r.Definition != "" && r.Definition != wanted
 }
 
 // dead reports whether a replica has ended that should not have, or not so.
@@ -153,12 +178,12 @@ func (d *differ) removeRest(replicas map[string]int) {
 	}
 	for _, n := range d.have.Networks {
 		if !slices.Contains(d.wanted.Networks, n) {
-			d.add(Op{Kind: RemoveNetwork, Resource: n, Cause: "not in the topology", Needs: slices.Clone(after)})
+			d.add(Op{Kind: RemoveNetwork, Resource: n, Cause: d.unwanted(), Needs: slices.Clone(after)})
 		}
 	}
 	for _, v := range d.have.Volumes {
 		if !slices.Contains(d.wanted.Volumes, v) {
-			d.add(Op{Kind: RemoveVolume, Resource: v, Cause: "not in the topology", Needs: slices.Clone(after)})
+			d.add(Op{Kind: RemoveVolume, Resource: v, Cause: d.unwanted(), Needs: slices.Clone(after)})
 		}
 	}
 }
@@ -167,23 +192,34 @@ func (d *differ) removeRest(replicas map[string]int) {
 func (d *differ) createRest() {
 	for _, n := range d.wanted.Networks {
 		if !slices.Contains(d.have.Networks, n) {
-			d.add(Op{Kind: CreateNetwork, Resource: n, Cause: "missing"})
+			d.add(Op{Kind: CreateNetwork, Resource: n, Network: d.wanted.NetworkOptions[n], Cause: "missing"})
 		}
 	}
 	for _, v := range d.wanted.Volumes {
 		if !slices.Contains(d.have.Volumes, v) {
-			d.add(Op{Kind: CreateVolume, Resource: v, Cause: "missing"})
+			d.add(Op{Kind: CreateVolume, Resource: v, Volume: d.wanted.VolumeOptions[v], Cause: "missing"})
 		}
 	}
 	ensured := map[string]bool{}
 	for _, s := range d.wanted.Services {
 		for n := 1; n <= s.Replicas && !ensured[s.Image]; n++ {
-			if r, exists := d.find(s.Name, n); !exists || d.dead(r) {
+			if r, exists := d.find(s.Name, n); !exists || d.spent(s, r) {
 				ensured[s.Image] = true
-				d.add(Op{Kind: EnsureImage, Resource: s.Image, Cause: "used by " + s.Name})
+				d.add(Op{Kind: EnsureImage, Resource: s.Image, Service: d.provider(s), Cause: "used by " + s.Name})
 			}
 		}
 	}
+}
+
+// provider is the service that says how to come by a service's image: of those
+// that share it, one that builds it.
+func (d *differ) provider(s topology.Service) topology.Service {
+	for _, other := range d.wanted.Services {
+		if s.Build == nil && other.Build != nil && other.Image == s.Image {
+			return other
+		}
+	}
+	return s
 }
 
 // createReplicas creates all missing replicas and returns the operations by
@@ -194,17 +230,32 @@ func (d *differ) createReplicas() map[string]int {
 		foundations[i] = i
 	}
 	created := map[string]int{}
-	for _, s := range d.wanted.Services {
+	services := d.wanted.Services
+	if slices.ContainsFunc(services, func(s topology.Service) bool { return len(s.Shares()) > 0 }) {
+		// What shares another one's namespace is created after it, as it also
+		// depends on it.
+		services = startOrder(d.wanted)
+	}
+	for _, s := range services {
 		for n := 1; n <= s.Replicas; n++ {
 			r, exists := d.find(s.Name, n)
-			if exists && !d.dead(r) {
+			if exists && !d.spent(s, r) {
 				continue
 			}
 			cause := "missing"
-			if exists {
+			switch {
+			case exists && d.dead(r):
 				cause = "replaces one that exited"
+			case exists:
+				cause = "replaces one of another definition"
 			}
-			created[ReplicaName(s.Name, n)] = d.add(Op{Kind: CreateReplica, Service: s, Number: n, Cause: cause, Needs: slices.Clone(foundations)})
+			needs := slices.Clone(foundations)
+			for _, host := range s.Shares() {
+				if create, isNew := created[ReplicaName(host, n)]; isNew {
+					needs = append(needs, create)
+				}
+			}
+			created[ReplicaName(s.Name, n)] = d.add(Op{Kind: CreateReplica, Service: s, Number: n, Cause: cause, Needs: needs})
 		}
 	}
 	return created
@@ -259,7 +310,7 @@ func (d *differ) awaited() map[string]string {
 	awaited := map[string]string{}
 	for _, s := range d.wanted.Services {
 		for n := 1; n <= s.Replicas; n++ {
-			if r, exists := d.find(s.Name, n); exists && r.Status != Created && !d.dead(r) {
+			if r, exists := d.find(s.Name, n); exists && r.Status != Created && !d.spent(s, r) {
 				continue
 			}
 			for _, dep := range s.DependsOn {

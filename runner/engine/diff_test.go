@@ -94,13 +94,13 @@ func TestDiff(t *testing.T) {
 		}},
 		{"all is there", shop(), shopUp(), nil},
 		{"to nothing", engine.Stack{Name: "shop"}, shopUp(), []string{
-			"remove db-1 (not in the topology)",
-			"remove prepare-1 (not in the topology)",
-			"remove proxy-1 (not in the topology)",
-			"remove web-1 (not in the topology)",
-			"remove web-2 (not in the topology)",
-			"remove network default (not in the topology) after #0 #1 #2 #3 #4",
-			"remove volume data (not in the topology) after #0 #1 #2 #3 #4",
+			"remove db-1 (taken down)",
+			"remove prepare-1 (taken down)",
+			"remove proxy-1 (taken down)",
+			"remove web-1 (taken down)",
+			"remove web-2 (taken down)",
+			"remove network default (taken down) after #0 #1 #2 #3 #4",
+			"remove volume data (taken down) after #0 #1 #2 #3 #4",
 		}},
 		{"nothing to nothing", engine.Stack{Name: "shop"}, engine.State{}, nil},
 		// That db runs does not say that it is ready. prepare has done its
@@ -121,6 +121,14 @@ func TestDiff(t *testing.T) {
 			"remove web-2 (exited with code 137)",
 			"ensure image web:1 (used by web)",
 			"create web-2 (replaces one that exited) after #0 #1",
+			"await ready db-1 (web needs it)",
+			"start web-2 (created) after #2 #3",
+			"await ready web-2 (started) after #3 #4",
+		}},
+		{"a replica was made from another definition", shop(), with("web-2", func(r *engine.Replica) { r.Definition = "another" }), []string{
+			"remove web-2 (made from another definition)",
+			"ensure image web:1 (used by web)",
+			"create web-2 (replaces one of another definition) after #0 #1",
 			"await ready db-1 (web needs it)",
 			"start web-2 (created) after #2 #3",
 			"await ready web-2 (started) after #3 #4",
@@ -451,5 +459,27 @@ func (w *world) checkEnd() {
 		if !w.each(s.Name, func(r engine.Replica) bool { return r.Status == engine.Running || jobs[s.Name] && ended(r) }) {
 			w.t.Errorf("service %s: %+v", s.Name, w.state.Replicas)
 		}
+	}
+}
+
+// TestDiffSharedNamespace sees to it that a replica is created after the one
+// whose network it has, whatever they are called.
+func TestDiffSharedNamespace(t *testing.T) {
+	top := &topology.Topology{Services: []topology.Service{
+		{Name: "agent", Image: "x", Replicas: 2, NetworkMode: "service:web", DependsOn: []topology.Dependency{{Service: "web", Condition: topology.Started}}},
+		{Name: "web", Image: "x", Replicas: 2},
+	}}
+	at := map[string]int{}
+	for i, op := range engine.Diff(engine.Stack{Name: "s", Topology: top}, engine.State{}) {
+		if op.Kind != engine.CreateReplica {
+			continue
+		}
+		at[op.Target()] = i
+		if host, ok := at["web-"+fmt.Sprint(op.Number)]; op.Service.Name == "agent" && (!ok || !slices.Contains(op.Needs, host)) {
+			t.Errorf("#%d %v does not wait for web-%d", i, op, op.Number)
+		}
+	}
+	if len(at) != 4 {
+		t.Errorf("created: %v", at)
 	}
 }

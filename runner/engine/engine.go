@@ -7,6 +7,7 @@ package engine
 import (
 	"context"
 	"io"
+	"net"
 	"net/netip"
 	"time"
 
@@ -16,6 +17,10 @@ import (
 // SelfImage is the image name by which a topology asks for this program's own
 // executable. It is made from the running binary and never pulled.
 const SelfImage = "plimsoll"
+
+// HandRun is what stacks have in place of a run's ID that are brought up by
+// hand, for no run in particular.
+const HandRun = "by-hand"
 
 // Stack is a topology that should run under a name of its own.
 type Stack struct {
@@ -82,10 +87,23 @@ type Replica struct {
 	// ExitCode is meaningful when Status is Exited.
 	ExitCode  int
 	OOMKilled bool
-	// Address is where the replica is reached from this host; the zero
-	// Addr: nowhere.
+	// Address is where the replica is reached by Dial; the zero Addr:
+	// nowhere.
 	Address netip.Addr
 	Image   string // the resolved image with its digest or ID
+	// Definition is that of the service it was made from; empty: not known.
+	Definition string
+	// Ports are where the host forwards to it.
+	Ports []PublishedPort
+	// Created is when it was made, to the second; zero: not known.
+	Created time.Time
+}
+
+// PublishedPort forwards a port of the engine's host to a replica's.
+type PublishedPort struct {
+	Host     netip.AddrPort
+	Target   uint16
+	Protocol string
 }
 
 // Name is the service's name and the replica's number: "web-1".
@@ -102,10 +120,30 @@ type Logger interface {
 	Logs(ctx context.Context, replica Replica, lines int) (string, error)
 }
 
+// Follower copies what a replica has printed, the last lines of it, and then
+// what it prints until ctx is done or the replica ends.
+type Follower interface {
+	Follow(ctx context.Context, replica Replica, lines int, w io.Writer) error
+}
+
+// Image is one that an engine holds.
+type Image struct {
+	Name    string    `json:"name"`              // as the topology has it
+	ID      string    `json:"id"`                // of its configuration, with the algorithm
+	Digests []string  `json:"digests,omitempty"` // those of registries: name@algorithm:sum
+	Bytes   int64     `json:"bytes"`             // on the engine's disk, layers shared with others included
+	Created time.Time `json:"created,omitzero"`
+}
+
+// Imager describes an image that the engine holds.
+type Imager interface {
+	// Image returns the image of that name; ok is false when there is none.
+	Image(ctx context.Context, name string) (image Image, ok bool, err error)
+}
+
 // Usage is a reading of a replica's cumulative counters.
 type Usage struct {
-	// At is when the counters had these values, by the clock of the host
-	// that counts.
+	// At is when the counters had these values, by this host's clock.
 	At time.Time
 	// CPU is the CPU time used since the replica started.
 	CPU time.Duration
@@ -147,6 +185,36 @@ type Worker interface {
 	Wait(ctx context.Context) (code int, stderr string, err error)
 	// Stop removes the worker at once, whatever it does.
 	Stop(ctx context.Context) error
+}
+
+// Dialer connects to replicas where this host's own network may not lead to
+// them.
+type Dialer interface {
+	// Dial connects by TCP to a replica's address, or to any other, from
+	// where the engine's workers are. within bounds the attempt that is made
+	// there, not the way to that place. What the attempt meets there is what
+	// the error says: syscall.ECONNREFUSED, or a net.Error that is a timeout.
+	Dial(ctx context.Context, address string, within time.Duration) (net.Conn, error)
+}
+
+// Dial connects to an address by the engine's Dialer, else from this host.
+func Dial(ctx context.Context, eng Engine, address string, within time.Duration) (net.Conn, error) {
+	if dialer, ok := eng.(Dialer); ok {
+		return dialer.Dial(ctx, address, within)
+	}
+	dialer := net.Dialer{Timeout: within}
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
+// Reporter says, while it does an operation that may take long, how far it has
+// come. It is called from one goroutine at a time.
+type Reporter interface {
+	DoReporting(ctx context.Context, op Op, report func(line string)) error
+}
+
+// Checker tells the healthcheck that an image has of its own; nil: none.
+type Checker interface {
+	ImageCheck(ctx context.Context, image string) (*topology.Healthcheck, error)
 }
 
 // Warner says in words what of a topology an engine does not honour.

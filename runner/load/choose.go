@@ -1,9 +1,11 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 )
 
 // The names of the transports.
@@ -14,21 +16,28 @@ const (
 )
 
 // Choose returns the transport of that name for some jobs. Auto, or no name,
-// is the general one: the fast one has to be asked for until its figures have
-// been compared. The error says why a transport cannot do the jobs.
+// is the fast one where it can do the jobs, and the general one else. The
+// error says why a transport cannot do them.
 func Choose(name string, jobs []Job) (Transport, error) {
+	fast := newFast()
+	var reason error
+	switch plain := !slices.ContainsFunc(jobs, func(j Job) bool { return !j.plain() }); {
+	case fast == nil:
+		reason = errors.New("it needs Linux")
+	case !plain:
+		reason = errors.New("it is for http:// or tcp:// and IP addresses, without redirects, cookies and HTTP/2")
+	}
 	switch name {
-	case "", AutoName, GeneralName:
+	case GeneralName:
 		return NewGeneral(), nil
-	case FastName:
-		for _, job := range jobs {
-			if !job.plain() {
-				return nil, fmt.Errorf("transport %s: it is for http:// and IP addresses, and for senders that do not think: use %s", FastName, GeneralName)
-			}
+	case "", AutoName:
+		if reason != nil {
+			return NewGeneral(), nil
 		}
-		fast := newFast()
-		if fast == nil {
-			return nil, fmt.Errorf("transport %s: it needs Linux: use %s", FastName, GeneralName)
+		return fast, nil
+	case FastName:
+		if reason != nil {
+			return nil, fmt.Errorf("transport %s: %w: use %s", FastName, reason, GeneralName)
 		}
 		return fast, nil
 	}
@@ -36,17 +45,17 @@ func Choose(name string, jobs []Job) (Transport, error) {
 }
 
 // plain reports whether the fast transport can do the job: all targets are
-// http:// and have IP addresses, and nobody thinks.
+// http:// or tcp:// and have IP addresses, and every answer stands alone.
 func (j Job) plain() bool {
-	for _, target := range j.Targets {
+	if j.Redirects > 0 || j.Cookies || j.HTTP2 {
+		return false
+	}
+	return !slices.ContainsFunc(j.Targets, func(target string) bool {
 		base, err := url.Parse(target)
-		if err != nil || base.Scheme != "http" {
-			return false
+		if err != nil || base.Scheme != "http" && base.Scheme != "tcp" {
+			return true
 		}
 		ip, err := netip.ParseAddr(base.Hostname())
-		if err != nil || ip.Zone() != "" {
-			return false
-		}
-	}
-	return j.Think == 0
+		return err != nil || ip.Zone() != ""
+	})
 }

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"net/http"
 )
 
 // maxChunkLine bounds the line that tells a chunk's length, in bytes.
 const maxChunkLine = 4 << 10
 
 var errMalformed = errors.New("the answer is not HTTP/1.1")
+
+var _ answerReader = (*answer)(nil)
 
 // answer reads an answer as it comes, piece by piece, and keeps of it what a
 // Shot needs. It is the strict half of what net/http accepts: obsolete folded
@@ -50,16 +53,37 @@ const (
 // unknown is the length of a body that no header tells.
 const unknown = -1
 
-// reset makes it expect the answer to a new request.
-func (a *answer) reset(toHEAD bool) {
+// reset implements answerReader.
+func (a *answer) reset(to *message) { a.expect(to.request.Method == http.MethodHead) }
+
+// expect makes it expect the answer to a new request.
+func (a *answer) expect(toHEAD bool) {
 	*a = answer{names: a.names, line: a.line[:0], toHEAD: toHEAD, length: unknown}
 }
 
 // closing reports whether the connection ends with a complete answer.
 func (a *answer) closing() bool { return a.closes || a.old && !a.stays }
 
-// feed takes in what has come and returns how much of p belongs to the answer:
-// all of it, unless the answer is complete. An error says that it is malformed.
+func (a *answer) answered() bool { return a.part == answered }
+
+func (a *answer) received() int64 { return a.body }
+
+// result implements answerReader.
+func (a *answer) result(shot *Shot) after {
+	shot.Status, shot.BodyIn, shot.Server, shot.ServedBy = a.status, a.body, a.server, a.servedBy
+	if a.status >= 400 {
+		shot.Failure = BadStatus
+	}
+	switch {
+	case a.status == http.StatusSwitchingProtocols:
+		return dropping
+	case a.closing():
+		return leaving
+	}
+	return keeping
+}
+
+// feed implements answerReader.
 func (a *answer) feed(p []byte) (used int, err error) {
 	for used < len(p) && a.part != answered {
 		rest := p[used:]
@@ -166,10 +190,23 @@ func (a *answer) takeStatus(line []byte) error {
 // field splits a header line.
 func field(line []byte) (name, value []byte, ok bool) {
 	name, value, ok = bytes.Cut(line, []byte{':'})
-	if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t") {
+	if !ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 || bytes.IndexByte(name, '\t') >= 0 {
 		return nil, nil, false
 	}
-	return name, bytes.Trim(value, " \t"), true
+	return name, trim(value), true
+}
+
+// trim cuts off the optional white space of a header. That of package bytes
+// takes a tenth of the time that this program spends on a request.
+func trim(text []byte) []byte {
+	blank := func(c byte) bool { return c == ' ' || c == '\t' }
+	for len(text) > 0 && blank(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && blank(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text
 }
 
 func (a *answer) takeHeader(line []byte) error {
@@ -196,7 +233,7 @@ func (a *answer) takeHeader(line []byte) error {
 		for len(value) > 0 {
 			var token []byte
 			token, value, _ = bytes.Cut(value, []byte{','})
-			token = bytes.Trim(token, " \t")
+			token = trim(token)
 			a.closes = a.closes || is(token, "close")
 			a.stays = a.stays || is(token, "keep-alive")
 		}
@@ -218,7 +255,7 @@ func (a *answer) endHead() {
 	switch {
 	case a.status < 200 && a.status != switching:
 		head := a.head
-		a.reset(a.toHEAD)
+		a.expect(a.toHEAD)
 		a.head = head
 	case a.toHEAD, a.status == switching, a.status == noContent, a.status == notModified:
 		a.part = answered
@@ -235,7 +272,7 @@ func (a *answer) endHead() {
 
 func (a *answer) takeChunkLength(line []byte) error {
 	size, _, _ := bytes.Cut(line, []byte{';'})
-	n, ok := number(bytes.TrimRight(size, " \t"), 16)
+	n, ok := number(trim(size), 16)
 	if !ok {
 		return errMalformed
 	}
@@ -246,7 +283,7 @@ func (a *answer) takeChunkLength(line []byte) error {
 	return nil
 }
 
-// end says whether the answer is complete when the connection has ended.
+// end implements answerReader.
 func (a *answer) end() bool {
 	if a.part == endlessBody {
 		a.part = answered

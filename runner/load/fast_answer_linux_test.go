@@ -21,7 +21,7 @@ type parsed struct {
 // parse feeds text in pieces of the given length and ends the connection.
 func parse(text []byte, piece int, toHEAD bool) parsed {
 	a := answer{names: &names{}}
-	a.reset(toHEAD)
+	a.expect(toHEAD)
 	var p parsed
 	for from := 0; from < len(text) && a.part != answered; from += piece {
 		n, err := a.feed(text[from:min(len(text), from+piece)])

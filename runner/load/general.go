@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"sync"
@@ -12,38 +11,30 @@ import (
 	"plimsoll/internal/precise"
 )
 
-// maxSenders bounds how many requests of an open loop are in flight. Beyond it
-// requests wait for their turn and keep their due time.
-const maxSenders = 10_000
-
 // General is the transport for everything that speaks HTTP/1.1, with and
 // without TLS, on every system. Requests and answers are net/http's; the
 // connections are its own, one goroutine for each, so that every instant and
-// every byte is known. It follows no redirect, asks no proxy, asks for no
-// compression and sends no request twice.
+// every byte is known. It follows redirects and keeps cookies only where the
+// job says so, asks no proxy, asks for no compression and sends no request
+// twice.
 //
 // A closed loop keeps Concurrency senders busy. In an open loop the senders
 // relay: one waits for the next due instant, and when it has come passes the
 // watch on to an idle sender (or a new one) and sends. Nothing has to be
 // handed over between the instant and the send.
-type General struct {
-	roots      *x509.CertPool // nil: the system's
-	maxSenders int
-}
+type General struct{}
 
 // NewGeneral returns the general transport.
-func NewGeneral() *General { return &General{maxSenders: maxSenders} }
+func NewGeneral() *General { return &General{} }
+
+// Name implements Transport.
+func (g *General) Name() string { return GeneralName }
 
 // Run implements Transport.
 func (g *General) Run(ctx context.Context, job Job, begin time.Time, rec *Recorder) error {
 	b, err := draw(job)
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
-	}
-	for _, e := range b.targets {
-		if e.tls != nil {
-			e.tls.RootCAs = g.roots
-		}
 	}
 	s := &session{blueprint: b, begin: begin, rec: rec, conns: map[net.Conn]struct{}{}}
 	// The session's context is done when the caller's is, or when the load
@@ -59,7 +50,7 @@ func (g *General) Run(ctx context.Context, job Job, begin time.Time, rec *Record
 		s.closedLoop(abort)
 		return ignoreEnd(ctx, context.Cause(s.ctx))
 	}
-	r := &relay{session: s, abort: abort, limit: g.maxSenders, idle: make([][]*runner, len(b.targets)), unwatched: none}
+	r := &relay{session: s, abort: abort, idle: make([][]*runner, len(b.targets)), unwatched: none}
 	r.run()
 	return ignoreEnd(ctx, context.Cause(s.ctx))
 }
@@ -125,7 +116,7 @@ func (s *session) closedLoop(abort context.CancelCauseFunc) {
 	}
 	for i := range senders {
 		wg.Go(func() {
-			out := newSender(s, int(i%int64(len(s.targets))))
+			out := newSender(s, s.target(i))
 			defer out.close()
 			for s.ctx.Err() == nil && (s.job.Duration == 0 || s.since() < s.job.Duration) {
 				k := taken.Add(1) - 1
@@ -162,7 +153,6 @@ const none = -1
 type relay struct {
 	*session
 	abort context.CancelCauseFunc
-	limit int
 	wg    sync.WaitGroup
 
 	lock sync.Mutex
@@ -172,7 +162,10 @@ type relay struct {
 	runners int
 	// unwatched is the next request while every runner is busy, else none.
 	unwatched int64
-	ended     bool
+	// blocked is the instant up to which waits for a runner have been
+	// recorded.
+	blocked time.Duration
+	ended   bool
 }
 
 // runner is a sender with a place to wait for its turn.
@@ -191,14 +184,14 @@ func (r *relay) run() {
 func (r *relay) pass(k int64) {
 	r.lock.Lock()
 	defer r.lock.Unlock()
-	home := int(k % int64(len(r.targets)))
+	home := r.target(k)
 	if n := len(r.idle[home]); n > 0 {
 		next := r.idle[home][n-1]
 		r.idle[home] = r.idle[home][:n-1]
 		next.turn <- k
 		return
 	}
-	if r.runners == r.limit {
+	if r.runners == r.job.Connections {
 		r.unwatched = k
 		return
 	}
@@ -240,11 +233,7 @@ func (r *relay) await(k int64) (due time.Duration, ok bool) {
 	if r.ctx.Err() == nil {
 		r.abort(fmt.Errorf("load: %w", err))
 	}
-	now := r.since()
-	for ; ok && due <= now; due, ok = r.schedule.Due(k) {
-		r.rec.Record(Shot{Request: r.deck.Draw(k), Due: due, Sent: now, Connected: now, Done: now, Failure: NeverSent})
-		k++
-	}
+	r.never(r.rec, k, r.since())
 	return 0, false
 }
 
@@ -256,6 +245,11 @@ func (r *relay) rest(me *runner) int64 {
 	r.unwatched = none
 	switch {
 	case k != none:
+		if due, ok := r.schedule.Due(k); ok {
+			now := r.since()
+			r.rec.Blocked(max(due, r.blocked), now)
+			r.blocked = now
+		}
 	case r.ended:
 		close(me.turn)
 	default:

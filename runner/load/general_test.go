@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
@@ -41,13 +42,10 @@ func open(perSecond int, duration time.Duration, targets ...string) load.Job {
 	return job
 }
 
-// onEach runs a test with each transport; with makes one that has at most
-// limit open-loop requests in flight.
-func onEach(t *testing.T, check func(t *testing.T, with func(limit int) load.Transport)) {
-	for name := range load.TransportsWith(1) {
-		t.Run(name, func(t *testing.T) {
-			check(t, func(limit int) load.Transport { return load.TransportsWith(limit)[name] })
-		})
+// onEach runs a test with each transport.
+func onEach(t *testing.T, check func(*testing.T, load.Transport)) {
+	for _, transport := range load.Transports() {
+		t.Run(transport.Name(), func(t *testing.T) { check(t, transport) })
 	}
 }
 
@@ -76,7 +74,7 @@ func run(ctx context.Context, t *testing.T, transport load.Transport, job load.J
 		t.Fatal(err)
 	}
 	c, l := got.requests, got.latencies.Stats()
-	whole := c.OK + c.Errors[string(load.BadStatus)]
+	whole := c.OK + c.Errors[string(load.BadStatus)] + c.Errors[string(load.Unexpected)]
 	sent := c.Sent - c.Errors[string(load.NeverSent)]
 	if c.Sent != c.OK+c.Failed || l.Response.Count != c.Sent || l.Lag.Count != c.Sent || l.Service.Count != sent ||
 		l.Connect.Count != whole || l.Processing.Count != whole || l.Waiting.Count != whole {
@@ -147,7 +145,7 @@ func TestClosedLoopSendsExactly(t *testing.T) {
 	onEach(t, checkClosedLoopSendsExactly)
 }
 
-func checkClosedLoopSendsExactly(t *testing.T, with func(limit int) load.Transport) {
+func checkClosedLoopSendsExactly(t *testing.T, with load.Transport) {
 	for _, c := range []struct {
 		n           int64
 		concurrency int
@@ -159,7 +157,7 @@ func checkClosedLoopSendsExactly(t *testing.T, with func(limit int) load.Transpo
 					answered.Add(1)
 					hello(w, r)
 				})
-				got, final := run(t.Context(), t, with(1000), closed(c.n, c.concurrency, keepAlive, url))
+				got, final := run(t.Context(), t, with, closed(c.n, c.concurrency, keepAlive, url))
 				want := results.Counts{Sent: c.n, OK: c.n, Status: map[string]int64{"200": c.n}}
 				if d := cmp.Diff(want, got.requests); d != "" {
 					t.Error(d)
@@ -189,7 +187,7 @@ func TestClosedLoopConcurrency(t *testing.T) {
 	onEach(t, checkClosedLoopConcurrency)
 }
 
-func checkClosedLoopConcurrency(t *testing.T, with func(limit int) load.Transport) {
+func checkClosedLoopConcurrency(t *testing.T, with load.Transport) {
 	var now, most atomic.Int64
 	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		n := now.Add(1)
@@ -202,7 +200,7 @@ func checkClosedLoopConcurrency(t *testing.T, with func(limit int) load.Transpor
 		time.Sleep(20 * ms)
 		hello(w, r)
 	})
-	run(t.Context(), t, with(1000), closed(40, 8, true, url))
+	run(t.Context(), t, with, closed(40, 8, true, url))
 	if most.Load() != 8 {
 		t.Errorf("at most %d requests at a time, want 8", most.Load())
 	}
@@ -212,14 +210,14 @@ func TestClosedLoopEndsAfterDuration(t *testing.T) {
 	onEach(t, checkClosedLoopEndsAfterDuration)
 }
 
-func checkClosedLoopEndsAfterDuration(t *testing.T, with func(limit int) load.Transport) {
+func checkClosedLoopEndsAfterDuration(t *testing.T, with load.Transport) {
 	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(30 * ms)
 		hello(w, r)
 	})
 	job := closed(0, 2, false, url)
 	job.Duration = 200 * ms
-	got, final := run(t.Context(), t, with(1000), job)
+	got, final := run(t.Context(), t, with, job)
 	// A request begun before the end is awaited.
 	if got.requests.Failed != 0 || got.requests.OK < 2 || got.requests.OK > 14 || final.Length < job.Duration {
 		t.Errorf("%+v in %v", got.requests, final.Length)
@@ -284,7 +282,7 @@ func TestFailuresAreCountedByKind(t *testing.T) {
 	onEach(t, checkFailuresAreCountedByKind)
 }
 
-func checkFailuresAreCountedByKind(t *testing.T, with func(limit int) load.Transport) {
+func checkFailuresAreCountedByKind(t *testing.T, with load.Transport) {
 	refusing, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +334,7 @@ func checkFailuresAreCountedByKind(t *testing.T, with func(limit int) load.Trans
 				if c.want == load.Timeout {
 					job.Timeout = 60 * ms
 				}
-				got, _ := run(t.Context(), t, with(1000), job)
+				got, _ := run(t.Context(), t, with, job)
 				want := results.Counts{Sent: n}
 				if c.want == load.None {
 					want.OK = n
@@ -367,7 +365,7 @@ func TestStallShowsInResponseTimes(t *testing.T) {
 	onEach(t, checkStallShowsInResponseTimes)
 }
 
-func checkStallShowsInResponseTimes(t *testing.T, with func(limit int) load.Transport) {
+func checkStallShowsInResponseTimes(t *testing.T, with load.Transport) {
 	const rate, stall = 200, 300 * ms
 	stalling := func() http.HandlerFunc {
 		var (
@@ -394,11 +392,16 @@ func checkStallShowsInResponseTimes(t *testing.T, with func(limit int) load.Tran
 	}{{"as many connections as needed", 1000, true}, {"one connection", 1, false}} {
 		t.Run(c.name, func(t *testing.T) {
 			url, _ := serve(t, stalling())
-			got, final := run(t.Context(), t, with(c.limit), open(rate, 2*time.Second, url))
+			job := open(rate, 2*time.Second, url)
+			job.Connections = c.limit
+			got, final := run(t.Context(), t, with, job)
 			if got.requests.OK != 2*rate || final.Due != 2*rate {
 				t.Fatalf("due %d, counts %+v; want %d", final.Due, got.requests, 2*rate)
 			}
 			response, service, lag := got.latencies.Response, got.latencies.Service, got.latencies.Lag
+			if c.inTime && got.blocked != 0 || !c.inTime && (got.blocked < stall*8/10 || got.blocked > final.Length) {
+				t.Errorf("requests waited for a connection for %v", got.blocked)
+			}
 			if p99 := response.Percentile(99); p99 < stall*8/10 {
 				t.Errorf("response p99 is %v after a stall of %v", p99, stall)
 			}
@@ -420,7 +423,7 @@ func TestOpenLoopKeepsItsSchedule(t *testing.T) {
 	onEach(t, checkOpenLoopKeepsItsSchedule)
 }
 
-func checkOpenLoopKeepsItsSchedule(t *testing.T, with func(limit int) load.Transport) {
+func checkOpenLoopKeepsItsSchedule(t *testing.T, with load.Transport) {
 	var (
 		mu       sync.Mutex
 		arrivals []time.Time
@@ -433,7 +436,7 @@ func checkOpenLoopKeepsItsSchedule(t *testing.T, with func(limit int) load.Trans
 		hello(w, r)
 	})
 	const n = 100
-	got, final := run(t.Context(), t, with(1000), open(n, time.Second, url))
+	got, final := run(t.Context(), t, with, open(n, time.Second, url))
 	mu.Lock() // an answer that came by system calls alone orders nothing
 	defer mu.Unlock()
 	if len(arrivals) != n || got.requests.OK != n {
@@ -451,7 +454,9 @@ func checkOpenLoopKeepsItsSchedule(t *testing.T, with func(limit int) load.Trans
 
 // TestRatesThatChange sends loads whose rate changes, and holds the number of
 // requests and the earliest instants to the schedule.
-func TestRatesThatChange(t *testing.T) {
+func TestRatesThatChange(t *testing.T) { onEach(t, checkRatesThatChange) }
+
+func checkRatesThatChange(t *testing.T, with load.Transport) {
 	stages := []load.Stage{{To: perSecond(200), Over: 500 * ms}, {To: perSecond(50), Over: 0}, {To: perSecond(50), Over: 300 * ms}}
 	for name, c := range map[string]struct {
 		change func(*load.Job)
@@ -485,7 +490,7 @@ func TestRatesThatChange(t *testing.T) {
 			if mean, err := job.MeanRate(); err != nil || math.Abs(mean-c.mean) > 1e-6*c.mean {
 				t.Errorf("mean rate %v, %v; want %v", mean, err, c.mean)
 			}
-			got, final := run(t.Context(), t, load.NewGeneral(), job)
+			got, final := run(t.Context(), t, with, job)
 			total := schedule.Total()
 			if c.want != 0 && total != c.want || got.requests.OK != total || final.Due != total || int64(len(arrivals)) != total {
 				t.Fatalf("%d answers to %d due requests, %d arrivals, want %d (%d)", got.requests.OK, final.Due, len(arrivals), total, c.want)
@@ -501,12 +506,14 @@ func TestRatesThatChange(t *testing.T) {
 
 // TestThinkTime: a sender that thinks sends nothing meanwhile, does not think
 // after its last request, and can be interrupted.
-func TestThinkTime(t *testing.T) {
+func TestThinkTime(t *testing.T) { onEach(t, checkThinkTime) }
+
+func checkThinkTime(t *testing.T, with load.Transport) {
 	url, _ := serve(t, hello)
 	t.Run("requests", func(t *testing.T) {
 		job := closed(6, 2, true, url)
 		job.Think = 50 * ms
-		got, final := run(t.Context(), t, load.NewGeneral(), job)
+		got, final := run(t.Context(), t, with, job)
 		// Three requests for each sender, unless one of them is slow.
 		if got.requests.OK != 6 || final.Length < 2*job.Think {
 			t.Errorf("%+v in %v", got.requests, final.Length)
@@ -518,7 +525,7 @@ func TestThinkTime(t *testing.T) {
 	t.Run("duration", func(t *testing.T) {
 		job := closed(0, 2, true, url)
 		job.Think, job.Duration = 100*ms, 350*ms
-		got, _ := run(t.Context(), t, load.NewGeneral(), job)
+		got, _ := run(t.Context(), t, with, job)
 		if got.requests.OK < 2 || got.requests.OK > 8 || got.requests.Failed != 0 {
 			t.Errorf("%+v, want at most 4 of each sender", got.requests)
 		}
@@ -526,12 +533,12 @@ func TestThinkTime(t *testing.T) {
 	t.Run("for longer than the load", func(t *testing.T) {
 		job := closed(2, 2, true, url)
 		job.Think = time.Hour
-		got, _ := run(t.Context(), t, load.NewGeneral(), job)
+		got, _ := run(t.Context(), t, with, job)
 		if got.requests.OK != 2 {
 			t.Errorf("%+v", got.requests)
 		}
 		job.Requests, job.Duration = 0, time.Minute
-		if got, _ = run(t.Context(), t, load.NewGeneral(), job); got.requests.OK != 2 {
+		if got, _ = run(t.Context(), t, with, job); got.requests.OK != 2 {
 			t.Errorf("%+v", got.requests)
 		}
 	})
@@ -540,7 +547,7 @@ func TestThinkTime(t *testing.T) {
 		defer cancel()
 		job := closed(100, 2, true, url)
 		job.Think = time.Hour
-		got, _ := run(ctx, t, load.NewGeneral(), job)
+		got, _ := run(ctx, t, with, job)
 		if got.requests.OK != 2 || got.requests.Sent != 2 {
 			t.Errorf("%+v, want one answer for each sender and nothing more", got.requests)
 		}
@@ -551,7 +558,7 @@ func TestTargetsInTurn(t *testing.T) {
 	onEach(t, checkTargetsInTurn)
 }
 
-func checkTargetsInTurn(t *testing.T, with func(limit int) load.Transport) {
+func checkTargetsInTurn(t *testing.T, with load.Transport) {
 	var urls []string
 	var meters []*meter
 	for i := range 3 {
@@ -571,7 +578,7 @@ func checkTargetsInTurn(t *testing.T, with func(limit int) load.Transport) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := meters[2].accepted.Load()
-			got, _ := run(t.Context(), t, with(1000), job)
+			got, _ := run(t.Context(), t, with, job)
 			if name == "closed, kept" {
 				// Connections are in turn; how fast each is, is its own affair.
 				if n := meters[2].accepted.Load() - before; n > 2 || got.servedBy["web-3"] == 0 {
@@ -591,7 +598,7 @@ func TestMixArrives(t *testing.T) {
 	onEach(t, checkMixArrives)
 }
 
-func checkMixArrives(t *testing.T, with func(limit int) load.Transport) {
+func checkMixArrives(t *testing.T, with load.Transport) {
 	var mu sync.Mutex
 	seen := map[string]int64{}
 	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -611,12 +618,12 @@ func checkMixArrives(t *testing.T, with func(limit int) load.Transport) {
 	job.Host = "news.example"
 	job.Mix = []load.Request{
 		{Name: "home", Method: "GET", Path: "/?a=b%20c", Weight: 5},
-		{Name: "post", Method: "POST", Path: "/Post.action", Body: "title=plimsoll", Weight: 3,
+		{Name: "post", Method: "POST", Path: "/Post.action", Body: []byte("title=plimsoll"), Weight: 3,
 			Headers: map[string]string{"content-type": "application/x-www-form-urlencoded", "User-Agent": "me"}},
 		{Name: "head", Method: "HEAD", Path: "/", Weight: 1, Headers: map[string]string{"host": "other.example"}},
 		{Name: "moved", Method: "GET", Path: "/moved", Weight: 1},
 	}
-	got, _ := run(t.Context(), t, with(1000), job)
+	got, _ := run(t.Context(), t, with, job)
 	mu.Lock()
 	defer mu.Unlock()
 	want := map[string]int64{
@@ -643,21 +650,53 @@ func TestTLS(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
+	trusted := load.Trust{CA: pemOf(server.Certificate())}
 	for _, keepAlive := range []bool{false, true} {
 		m.in.Store(0)
-		got, _ := run(t.Context(), t, load.NewGeneralWith(roots, 1), closed(20, 2, keepAlive, server.URL))
+		job := closed(20, 2, keepAlive, server.URL)
+		job.Trust = trusted
+		got, _ := run(t.Context(), t, load.NewGeneral(), job)
 		if got.requests.OK != 20 || got.bytes.Body != 20*331 || got.bytes.In <= got.bytes.Body || got.bytes.Out != m.in.Load() {
 			t.Errorf("keepalive=%v: %+v %+v, the server read %d bytes", keepAlive, got.requests, got.bytes, m.in.Load())
 		}
 	}
 	// The certificate has to be good for the Host that is asked for.
-	job := closed(1, 1, true, server.URL)
-	job.Host = "elsewhere.test:8443"
-	got, _ := run(t.Context(), t, load.NewGeneralWith(roots, 1), job)
-	if got.requests.Errors[string(load.TLS)] != 1 {
-		t.Errorf("a certificate for another name was accepted: %+v", got.requests)
+	for _, c := range []struct {
+		name, host string
+		tls        load.Trust
+		ok         bool
+	}{
+		{"no authority", "", load.Trust{}, false},
+		{"another host", "elsewhere.test:8443", trusted, false},
+		{"another host, not checked", "elsewhere.test:8443", load.Trust{Insecure: true}, true},
+		{"another host, its own server name", "elsewhere.test:8443", load.Trust{CA: trusted.CA, ServerName: "example.com"}, true},
+		{"another server name", "", load.Trust{CA: trusted.CA, ServerName: "elsewhere.test"}, false},
+	} {
+		job := closed(2, 1, true, server.URL)
+		job.Host, job.Trust = c.host, c.tls
+		got, _ := run(t.Context(), t, load.NewGeneral(), job)
+		if ok := got.requests.OK == 2; ok != c.ok || !ok && got.requests.Errors[string(load.TLS)] != 2 {
+			t.Errorf("%s: %+v", c.name, got.requests)
+		}
+	}
+}
+
+func pemOf(certificate *x509.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
+}
+
+// TestTLSOptionsRefused: options that mean nothing are no silent loss.
+func TestTLSOptionsRefused(t *testing.T) {
+	for want, job := range map[string]load.Job{
+		"for https":      {Trust: load.Trust{Insecure: true}, Targets: []string{"http://127.0.0.1:1"}},
+		"no certificate": {Trust: load.Trust{CA: "nonsense"}, Targets: []string{"https://127.0.0.1:1"}},
+		"leave out":      {Trust: load.Trust{CA: "nonsense", Insecure: true}, Targets: []string{"https://127.0.0.1:1"}},
+	} {
+		whole := closed(1, 1, true, job.Targets...)
+		whole.Trust = job.Trust
+		if err := whole.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, not %q", job.Trust, err, want)
+		}
 	}
 }
 
@@ -667,7 +706,7 @@ func TestIdleConnectionsClosedByTheServer(t *testing.T) {
 	onEach(t, checkIdleConnectionsClosedByTheServer)
 }
 
-func checkIdleConnectionsClosedByTheServer(t *testing.T, with func(limit int) load.Transport) {
+func checkIdleConnectionsClosedByTheServer(t *testing.T, with load.Transport) {
 	if runtime.GOOS == "windows" {
 		t.Skip("idle connections are not looked at on Windows")
 	}
@@ -675,7 +714,7 @@ func checkIdleConnectionsClosedByTheServer(t *testing.T, with func(limit int) lo
 	server.Config.IdleTimeout = 20 * ms
 	server.Start()
 	t.Cleanup(server.Close)
-	got, _ := run(t.Context(), t, with(1000), open(10, 500*ms, server.URL))
+	got, _ := run(t.Context(), t, with, open(10, 500*ms, server.URL))
 	if got.requests.OK != 5 {
 		t.Errorf("%+v, want 5 answers", got.requests)
 	}
@@ -685,12 +724,12 @@ func TestServerThatClosesAfterEachAnswer(t *testing.T) {
 	onEach(t, checkServerThatClosesAfterEachAnswer)
 }
 
-func checkServerThatClosesAfterEachAnswer(t *testing.T, with func(limit int) load.Transport) {
+func checkServerThatClosesAfterEachAnswer(t *testing.T, with load.Transport) {
 	url, m := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 		hello(w, r)
 	})
-	got, _ := run(t.Context(), t, with(1000), closed(20, 2, true, url))
+	got, _ := run(t.Context(), t, with, closed(20, 2, true, url))
 	if got.requests.OK != 20 || m.accepted.Load() != 20 {
 		t.Errorf("%+v over %d connections, want 20 and 20", got.requests, m.accepted.Load())
 	}
@@ -701,7 +740,7 @@ func TestEndedEarly(t *testing.T) {
 	onEach(t, checkEndedEarly)
 }
 
-func checkEndedEarly(t *testing.T, with func(limit int) load.Transport) {
+func checkEndedEarly(t *testing.T, with load.Transport) {
 	ended := func(t *testing.T, transport load.Transport, job load.Job) (*sum, results.Final) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 300*ms)
@@ -714,13 +753,15 @@ func checkEndedEarly(t *testing.T, with func(limit int) load.Transport) {
 		return got, final
 	}
 	t.Run("closed", func(t *testing.T) {
-		got, _ := ended(t, with(1000), closed(1000, 4, false, raw(t, hang(""))))
+		got, _ := ended(t, with, closed(1000, 4, false, raw(t, hang(""))))
 		if d := cmp.Diff(results.Counts{Sent: 4, Failed: 4, Errors: map[string]int64{"cut off": 4}}, got.requests); d != "" {
 			t.Error(d)
 		}
 	})
 	t.Run("open", func(t *testing.T) {
-		got, final := ended(t, with(2), open(100, time.Hour, raw(t, hang(""))))
+		job := open(100, time.Hour, raw(t, hang("")))
+		job.Connections = 2
+		got, final := ended(t, with, job)
 		cut, never := got.requests.Errors["cut off"], got.requests.Errors["never sent"]
 		if most := int64(final.Length/(10*ms)) + 1; cut != 2 || never < 15 || got.requests.Sent != cut+never || got.requests.Sent > most {
 			t.Errorf("%+v in %v: want 2 cut off, the rest of at most %d never sent", got.requests, final.Length, most)
@@ -738,7 +779,7 @@ func checkEndedEarly(t *testing.T, with func(limit int) load.Transport) {
 		url, _ := serve(t, hello)
 		job := open(1, time.Hour, url)
 		job.RatePer = time.Minute
-		got, _ := ended(t, with(1000), job)
+		got, _ := ended(t, with, job)
 		if got.requests.OK != 1 || got.requests.Sent != 1 {
 			t.Errorf("%+v, want one answer", got.requests)
 		}
@@ -750,7 +791,7 @@ func checkEndedEarly(t *testing.T, with func(limit int) load.Transport) {
 			t.Fatal(err)
 		}
 		defer l.Close()
-		got, _ := ended(t, with(1000), closed(4, 4, false, "https://"+l.Addr().String()))
+		got, _ := ended(t, with, closed(4, 4, false, "https://"+l.Addr().String()))
 		if got.requests.Errors["cut off"] != 4 {
 			t.Errorf("%+v, want 4 cut off", got.requests)
 		}
@@ -759,7 +800,7 @@ func checkEndedEarly(t *testing.T, with func(limit int) load.Transport) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		job := closed(10, 1, true, "http://127.0.0.1:1")
-		if err := with(1000).Run(ctx, job, time.Now().Add(time.Hour), load.NewRecorder(job)); err != nil {
+		if err := with.Run(ctx, job, time.Now().Add(time.Hour), load.NewRecorder(job)); err != nil {
 			t.Error(err)
 		}
 	})

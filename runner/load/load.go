@@ -13,11 +13,15 @@ import (
 // Job is one phase of load.
 type Job struct {
 	Phase results.Phase `json:"phase"`
-	// Targets are base URLs ("http://172.18.0.4:80"); connections are
-	// spread over them in turn.
+	// Targets are base URLs ("http://172.18.0.4:80"), or with TCP where to
+	// connect to ("tcp://172.18.0.4:6000"); connections are spread over them
+	// in turn.
 	Targets []string `json:"targets"`
 	// Host is the Host header; empty: the target's own.
 	Host string `json:"host,omitempty"`
+	// TCP makes requests payloads that are sent as they are, and says how
+	// their answers end; nil: requests are HTTP.
+	TCP *Reply `json:"tcp,omitempty"`
 	// Mix holds at least one request.
 	Mix []Request `json:"mix"`
 	// Concurrency is the number of requests kept in flight by a closed loop;
@@ -40,20 +44,42 @@ type Job struct {
 	Sine   *Sine   `json:"sine,omitempty"`
 	// Poisson makes the arrivals of an open loop independent of each other,
 	// at the same rate; Seed fixes them.
-	Poisson   bool          `json:"poisson,omitempty"`
-	KeepAlive bool          `json:"keepalive"`
-	Timeout   time.Duration `json:"timeout_ns"`
-	// Seed fixes the order in which the mix is drawn from, and the arrivals.
+	Poisson   bool `json:"poisson,omitempty"`
+	KeepAlive bool `json:"keepalive"`
+	// HTTP2 asks for HTTP/2, over TLS by its handshake, else because the
+	// target is known to speak it. Each connection carries one request at a
+	// time, so that all numbers mean what they do with HTTP/1.1.
+	HTTP2   bool          `json:"http2,omitempty"`
+	Timeout time.Duration `json:"timeout_ns"`
+	// Connections bounds how many an open loop has at once; 0: as many as
+	// the transport can. Requests beyond it wait and keep their due time.
+	Connections int `json:"connections,omitempty"`
+	// Trust is for https targets.
+	Trust Trust `json:"tls,omitzero"`
+	// Redirects is how many of them a request may follow, within the targets;
+	// 0: a redirect is an answer like any other.
+	Redirects int `json:"redirects,omitempty"`
+	// Cookies gives each sender (of an open loop: each connection at a time)
+	// a jar of its own.
+	Cookies bool `json:"cookies,omitempty"`
+	// Link adds distance to every round trip.
+	Link Link `json:"link,omitzero"`
+	// Seed fixes the order in which the mix is drawn from, the arrivals, and
+	// the link's jitter.
 	Seed uint64 `json:"seed"`
+	// Share is the part of all this that is to be done here.
+	Share Share `json:"share,omitzero"`
 }
 
-// Request is one kind of request of the mix.
+// Request is one kind of request of the mix. Over TCP it has a Payload, else
+// the parts of HTTP.
 type Request struct {
 	Name    string            `json:"name"`
-	Method  string            `json:"method"`
-	Path    string            `json:"path"`
+	Method  string            `json:"method,omitempty"`
+	Path    string            `json:"path,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
-	Body    string            `json:"body,omitempty"`
+	Body    []byte            `json:"body,omitempty"`
+	Payload []byte            `json:"payload,omitempty"`
 	Weight  int               `json:"weight"`
 }
 
@@ -75,13 +101,16 @@ type Schedule interface {
 // cut off and recorded as failed. The error says that the job could not be run
 // at all; failing requests are no error.
 type Transport interface {
+	// Name is one of the names that Choose knows.
+	Name() string
 	Run(ctx context.Context, job Job, begin time.Time, rec *Recorder) error
 }
 
 // Failure is the kind of a request's failure.
 type Failure string
 
-// The kinds of failures. Only None and BadStatus stand for a complete answer.
+// The kinds of failures. Only None, BadStatus and Unexpected stand for a
+// complete answer.
 const (
 	None Failure = ""
 	// Refused: nobody listens at the target.
@@ -101,8 +130,13 @@ const (
 	Unreachable Failure = "unreachable"
 	// TLS: the handshake failed or the certificate is not trusted.
 	TLS Failure = "tls"
+	// Redirect: one that leads away from the targets, or one more than may be
+	// followed.
+	Redirect Failure = "redirect"
 	// BadStatus: a complete answer with a status of 400 or above.
 	BadStatus Failure = "status"
+	// Unexpected: a complete answer over TCP without what Reply.Expect says.
+	Unexpected Failure = "unexpected answer"
 	// LocalLimit: this machine had no port or file descriptor left; says
 	// nothing about the target.
 	LocalLimit Failure = "local limit"
@@ -115,7 +149,7 @@ const (
 )
 
 // complete reports whether a request that ended so has a whole answer.
-func (f Failure) complete() bool { return f == None || f == BadStatus }
+func (f Failure) complete() bool { return f == None || f == BadStatus || f == Unexpected }
 
 // Shot is one request as it went. All instants are counted from the begin of
 // the phase.
@@ -126,16 +160,20 @@ type Shot struct {
 	Sent time.Duration
 	// Connected is when the connection was there; Sent if it was reused.
 	Connected time.Duration
-	// FirstByte is when the answer began; 0 if it never did.
+	// FirstByte is when the answer began; 0 if it never did. Where none is
+	// awaited, it is Done.
 	FirstByte time.Duration
 	// Done is when the answer was complete or the request had failed.
 	Done time.Duration
-	// Status is that of a complete answer, else 0.
-	Status   int
-	Failure  Failure
-	BytesIn  int64 // headers and body as received
-	BytesOut int64
-	BodyIn   int64
-	ServedBy string // X-Served-By header
-	Server   string // Server header
+	// Status is that of a complete answer over HTTP, else 0.
+	Status  int
+	Failure Failure
+	// Redirects is how many were followed; everything else is of all
+	// exchanges together, Status and FirstByte of the last.
+	Redirects int
+	BytesIn   int64 // headers and body as received
+	BytesOut  int64
+	BodyIn    int64
+	ServedBy  string // X-Served-By header
+	Server    string // Server header
 }

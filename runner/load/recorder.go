@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"plimsoll/internal/latency"
 	"plimsoll/results"
 )
 
@@ -25,7 +26,8 @@ const (
 // which it was done. Record may be called from any number of goroutines while
 // one other runs Emit.
 type Recorder struct {
-	job Job
+	job   Job
+	names nameTable
 
 	mu sync.Mutex
 	// open are the seconds from number first on that have not been handed
@@ -37,18 +39,43 @@ type Recorder struct {
 	spare   []*bucket
 	servers map[string]bool
 	sent    int64
+	pace    pace
 	length  time.Duration
 	sample  *results.SampleAnswer
 }
 
 // NewRecorder returns a recorder for one run of a job.
 func NewRecorder(job Job) *Recorder {
-	r := &Recorder{job: job, servers: map[string]bool{}}
-	for range 3 {
-		r.spare = append(r.spare, newBucket(len(job.Mix)))
+	r := &Recorder{job: job, names: namesOf(job.Mix), servers: map[string]bool{}}
+	for range 2 {
+		r.spare = append(r.spare, newBucket(r.names))
 	}
 	return r
 }
+
+// nameTable numbers the names of a mix.
+type nameTable struct {
+	all []string
+	of  []int // by index in the mix
+}
+
+func namesOf(mix []Request) nameTable {
+	n := nameTable{of: make([]int, len(mix))}
+	known := map[string]int{}
+	for i, request := range mix {
+		number, ok := known[request.Name]
+		if !ok {
+			number = len(n.all)
+			known[request.Name] = number
+			n.all = append(n.all, request.Name)
+		}
+		n.of[i] = number
+	}
+	return n
+}
+
+// told reports whether each name has histograms of its own.
+func (n nameTable) told() bool { return len(n.all) > 1 && len(n.all) <= results.MostNamed }
 
 // Record takes in one request that has ended.
 //
@@ -59,6 +86,9 @@ func (r *Recorder) Record(s Shot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sent++
+	if r.job.Concurrency == 0 {
+		r.pace.add(s)
+	}
 	r.length = max(r.length, s.Done)
 	if s.Failure.complete() {
 		s.ServedBy = r.knownServer(s.ServedBy)
@@ -67,6 +97,20 @@ func (r *Recorder) Record(s Shot) {
 		}
 	}
 	r.bucket(int64(s.Done / second)).add(s)
+}
+
+// Blocked takes in that from one instant to another at least one request that
+// was due waited for a connection because there were as many as may be. Times
+// of one transport must not overlap.
+func (r *Recorder) Blocked(from, to time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for from < to {
+		number := int64(from / second)
+		end := min(to, time.Duration(number+1)*second)
+		r.bucket(number).blocked += end - from
+		from = end
+	}
 }
 
 // bucket returns the bucket of a second; a straggler of one that has been
@@ -83,7 +127,7 @@ func (r *Recorder) takeSpare() *bucket {
 	n := len(r.spare)
 	if n == 0 {
 		// Only if whoever reads the intervals has stalled for seconds.
-		return newBucket(len(r.job.Mix))
+		return newBucket(r.names)
 	}
 	b := r.spare[n-1]
 	r.spare = r.spare[:n-1]
@@ -144,7 +188,7 @@ func (r *Recorder) handOut(length time.Duration, emit func(results.Interval) err
 	r.first++
 	r.mu.Unlock()
 
-	b.fill(&interval, r.job.Mix)
+	b.fill(&interval)
 	if err := emit(interval); err != nil {
 		return err
 	}
@@ -169,6 +213,7 @@ func (r *Recorder) Final(began time.Time) (results.Final, error) {
 			return results.Final{}, err
 		}
 		final.Due = schedule.Total()
+		final.Seconds, final.Behind = r.pace.summary()
 		if r.sent == final.Due {
 			// What comes after the last due instant belongs to the load: a
 			// rate that ends low would else seem higher than it was.
@@ -180,42 +225,51 @@ func (r *Recorder) Final(began time.Time) (results.Final, error) {
 
 // bucket holds what ended in one second.
 type bucket struct {
-	mix       []tally // by index in the mix
+	names     nameTable
+	named     []tally // by number of the name
 	bytes     results.Bytes
 	servedBy  map[string]int64
 	latencies results.Latencies
+	blocked   time.Duration
 }
 
 type tally struct {
-	sent     int64
-	statuses map[int]int64
-	failures map[Failure]int64
+	latencies *results.Latencies // nil: not told apart
+	sent      int64
+	redirects int64
+	statuses  [1000]int64 // of three digits
+	failures  map[Failure]int64
 }
 
-func newBucket(mix int) *bucket {
-	b := &bucket{mix: make([]tally, mix), servedBy: map[string]int64{}, latencies: results.NewLatencies()}
-	for i := range b.mix {
-		b.mix[i] = tally{statuses: map[int]int64{}, failures: map[Failure]int64{}}
+func newBucket(n nameTable) *bucket {
+	b := &bucket{names: n, named: make([]tally, len(n.all)), servedBy: map[string]int64{}, latencies: results.NewLatencies()}
+	for i := range b.named {
+		b.named[i].failures = map[Failure]int64{}
+		if n.told() {
+			b.named[i].latencies = results.NewNamedLatencies()
+		}
 	}
 	return b
 }
 
 func (b *bucket) add(s Shot) {
-	t := &b.mix[s.Request]
+	t := &b.named[b.names.of[s.Request]]
 	t.sent++
+	t.redirects += int64(s.Redirects)
 	if s.Failure != None {
 		t.failures[s.Failure]++
 	}
 	b.bytes.Add(results.Bytes{In: s.BytesIn, Out: s.BytesOut, Body: s.BodyIn})
-	b.latencies.Response.Record(s.Done - s.Due)
-	b.latencies.Lag.Record(s.Sent - s.Due)
-	if s.Failure != NeverSent {
-		b.latencies.Service.Record(s.Done - s.Sent)
+	recordTimes(&b.latencies, s)
+	if t.latencies != nil {
+		recordTimes(t.latencies, s)
 	}
 	if !s.Failure.complete() {
 		return
 	}
-	t.statuses[s.Status]++
+	if s.Status != 0 {
+		t.statuses[s.Status]++
+	}
 	if s.ServedBy != "" {
 		b.servedBy[s.ServedBy]++
 	}
@@ -224,28 +278,37 @@ func (b *bucket) add(s Shot) {
 	b.latencies.Waiting.Record(s.FirstByte - s.Connected)
 }
 
-func (b *bucket) fill(i *results.Interval, mix []Request) {
-	i.Bytes, i.Latencies = b.bytes, b.latencies
-	i.ByName = map[string]results.Counts{}
+func recordTimes(l *results.Latencies, s Shot) {
+	l.Response.Record(s.Done - s.Due)
+	l.Lag.Record(s.Sent - s.Due)
+	if s.Failure != NeverSent {
+		l.Service.Record(s.Done - s.Sent)
+	}
+}
+
+func (b *bucket) fill(i *results.Interval) {
+	i.Bytes, i.Latencies, i.Blocked = b.bytes, b.latencies, b.blocked
+	i.ByName = map[string]results.Named{}
 	if len(b.servedBy) > 0 {
 		i.ServedBy = b.servedBy
 	}
-	for n, t := range b.mix {
+	for n := range b.named {
+		t := &b.named[n]
 		if t.sent == 0 {
 			continue
 		}
 		counts := t.counts()
 		i.Requests.Add(counts)
-		named := i.ByName[mix[n].Name]
-		named.Add(counts)
-		i.ByName[mix[n].Name] = named
+		i.ByName[b.names.all[n]] = results.Named{Counts: counts, Latencies: t.latencies}
 	}
 }
 
-func (t tally) counts() results.Counts {
-	c := results.Counts{Sent: t.sent, Timeouts: t.failures[Timeout], Status: map[string]int64{}, Errors: map[string]int64{}}
+func (t *tally) counts() results.Counts {
+	c := results.Counts{Sent: t.sent, Redirects: t.redirects, Timeouts: t.failures[Timeout], Status: map[string]int64{}, Errors: map[string]int64{}}
 	for status, n := range t.statuses {
-		c.Status[strconv.Itoa(status)] = n
+		if n > 0 {
+			c.Status[strconv.Itoa(status)] = n
+		}
 	}
 	for kind, n := range t.failures {
 		c.Errors[string(kind)] = n
@@ -256,17 +319,23 @@ func (t tally) counts() results.Counts {
 }
 
 func (b *bucket) reset() {
-	for _, t := range b.mix {
-		clear(t.statuses)
+	for i := range b.named {
+		t := &b.named[i]
 		clear(t.failures)
+		if t.sent > 0 && t.latencies != nil {
+			reset(*t.latencies)
+		}
+		*t = tally{failures: t.failures, latencies: t.latencies}
 	}
-	for i := range b.mix {
-		b.mix[i].sent = 0
-	}
-	b.bytes = results.Bytes{}
+	b.bytes, b.blocked = results.Bytes{}, 0
 	clear(b.servedBy)
-	l := b.latencies
-	for _, h := range []interface{ Reset() }{l.Response, l.Service, l.Lag, l.Connect, l.Processing, l.Waiting} {
-		h.Reset()
+	reset(b.latencies)
+}
+
+func reset(l results.Latencies) {
+	for _, h := range [...]*latency.Histogram{l.Response, l.Service, l.Lag, l.Connect, l.Processing, l.Waiting} {
+		if h != nil {
+			h.Reset()
+		}
 	}
 }

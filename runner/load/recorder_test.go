@@ -58,10 +58,12 @@ type sum struct {
 	latencies results.Latencies
 	starts    []time.Duration
 	length    time.Duration
+	blocked   time.Duration
+	named     map[string]*results.Latencies
 }
 
 func newSum() *sum {
-	return &sum{byName: map[string]results.Counts{}, servedBy: map[string]int64{}, latencies: results.NewLatencies()}
+	return &sum{byName: map[string]results.Counts{}, named: map[string]*results.Latencies{}, servedBy: map[string]int64{}, latencies: results.NewLatencies()}
 }
 
 func (s *sum) add(i results.Interval) error {
@@ -70,11 +72,15 @@ func (s *sum) add(i results.Interval) error {
 	}
 	s.starts = append(s.starts, i.Start)
 	s.length += i.Length
+	s.blocked += i.Blocked
 	s.requests.Add(i.Requests)
 	for name, c := range i.ByName {
 		named := s.byName[name]
-		named.Add(c)
+		named.Add(c.Counts)
 		s.byName[name] = named
+		if c.Latencies != nil {
+			s.timesOf(name).Merge(*c.Latencies)
+		}
 	}
 	s.bytes.Add(i.Bytes)
 	for name, n := range i.ServedBy {
@@ -82,6 +88,22 @@ func (s *sum) add(i results.Interval) error {
 	}
 	s.latencies.Merge(i.Latencies)
 	return nil
+}
+
+func (s *sum) timesOf(name string) *results.Latencies {
+	if s.named[name] == nil {
+		s.named[name] = results.NewNamedLatencies()
+	}
+	return s.named[name]
+}
+
+// statsByName are those of the requests of each name.
+func (s *sum) statsByName() map[string]results.LatencyStats {
+	stats := map[string]results.LatencyStats{}
+	for name, times := range s.named {
+		stats[name] = times.Stats()
+	}
+	return stats
 }
 
 // expect is the sum of shots by the definitions, told again plainly.
@@ -110,6 +132,14 @@ func expect(mix []load.Request, shots []load.Shot) *sum {
 		if s.Failure != load.NeverSent {
 			want.latencies.Service.Record(s.Done - s.Sent)
 		}
+		if len(mix) > 1 { // of one name the totals tell
+			times := want.timesOf(mix[s.Request].Name)
+			times.Response.Record(s.Done - s.Due)
+			times.Lag.Record(s.Sent - s.Due)
+			if s.Failure != load.NeverSent {
+				times.Service.Record(s.Done - s.Sent)
+			}
+		}
 		want.requests.Add(one)
 		name := mix[s.Request].Name
 		named := want.byName[name]
@@ -124,7 +154,7 @@ func expect(mix []load.Request, shots []load.Shot) *sum {
 func (s *sum) diff(t *testing.T, want *sum) {
 	t.Helper()
 	for _, pair := range [][2]any{
-		{want.requests, s.requests}, {want.byName, s.byName}, {want.bytes, s.bytes}, {want.servedBy, s.servedBy},
+		{want.requests, s.requests}, {want.byName, s.byName}, {want.statsByName(), s.statsByName()}, {want.bytes, s.bytes}, {want.servedBy, s.servedBy},
 		{want.latencies.Stats(), s.latencies.Stats()}, {want.length, s.length},
 	} {
 		if d := cmp.Diff(pair[0], pair[1]); d != "" {
@@ -255,7 +285,7 @@ func TestRecorderSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := results.Final{Phase: results.Measure, Began: began, Length: 7, Due: 10,
+	want := results.Final{Phase: results.Measure, Began: began, Length: 7, Due: 10, Seconds: 1,
 		Sample: results.SampleAnswer{Server: "nginx", Document: "/read", Length: 331}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -264,6 +294,33 @@ func TestRecorderSample(t *testing.T) {
 
 // TestRecorderStalledReader: while an interval is not taken, recording goes
 // on, and nothing is lost or counted in a wrong second.
+// TestRecorderManyNames: a mix of many names is counted by name, and its times
+// are not told apart. Requests of one name are one.
+func TestRecorderManyNames(t *testing.T) {
+	for _, c := range []struct {
+		names   int
+		apart   bool
+		doubled bool
+	}{{1, false, false}, {2, true, false}, {2, true, true}, {results.MostNamed, true, false}, {results.MostNamed + 1, false, false}} {
+		var mix []load.Request
+		for i := range c.names {
+			mix = append(mix, load.Request{Name: strconv.Itoa(i), Weight: 1})
+		}
+		if c.doubled {
+			mix = append(mix, mix...)
+		}
+		var shots []load.Shot
+		for i := range mix {
+			shots = append(shots, load.Shot{Request: i, Done: ms, Status: 200})
+		}
+		got := record(t, load.Job{Mix: mix, Concurrency: 1}, shots...)[0].ByName
+		each := int64(len(mix) / c.names)
+		if n := got["0"]; len(got) != c.names || n.Sent != each || (n.Latencies != nil) != c.apart {
+			t.Errorf("%d names: %d of them, %+v", c.names, len(got), n)
+		}
+	}
+}
+
 func TestRecorderStalledReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := load.NewRecorder(load.Job{Mix: mixOf(1), Concurrency: 1})

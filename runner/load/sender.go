@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/netip"
+	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -33,18 +37,31 @@ type sender struct {
 
 	conn   net.Conn // nil: none; plain or TLS
 	tcp    *net.TCPConn
-	reader *bufio.Reader // from the sender itself
-	used   time.Time     // the end of the last exchange over conn
+	reader *bufio.Reader    // from the sender itself
+	reply  *replyReader     // nil: HTTP
+	http2  *http.ClientConn // over conn; nil: HTTP/1.1
+	jar    http.CookieJar   // nil: cookies are not kept
+	used   time.Time        // the end of the last exchange over conn
 
 	// Of the current request:
-	in, out   int64 // bytes on the wire
+	trips     trips        // over the link
+	setting   bool         // it is not connected yet
+	in, out   atomic.Int64 // bytes on the wire
 	firstByte time.Duration
-	connErr   error // the connection's own error, as opposed to HTTP's
-	headroom  int64 // bytes that may still come
+	location  *url.URL // where the answer redirects to; nil: nowhere
+	connErr   error    // the connection's own error, as opposed to HTTP's
+	headroom  int64    // bytes that may still come
 }
 
 func newSender(s *session, home int) *sender {
-	out := &sender{session: s, home: home}
+	out := &sender{session: s, home: home, headroom: math.MaxInt64}
+	if s.job.TCP != nil {
+		out.reply = s.job.TCP.reader()
+	}
+	if s.job.Cookies {
+		// Without options there is nothing that could go wrong.
+		out.jar, _ = cookiejar.New(nil)
+	}
 	out.reader = bufio.NewReader(out)
 	return out
 }
@@ -56,11 +73,15 @@ const atOnce time.Duration = -1
 func (s *sender) send(k int64, due time.Duration) {
 	to := &s.targets[s.home]
 	if !s.job.KeepAlive {
-		to = &s.targets[k%int64(len(s.targets))]
+		to = &s.targets[s.target(k)]
 	}
-	shot := Shot{Request: s.deck.Draw(k), Due: due}
-	s.in, s.out, s.firstByte, s.connErr = 0, 0, 0, nil
-	if s.conn != nil && time.Since(s.used) > restful && stale(s.tcp) {
+	shot := Shot{Request: s.request(k), Due: due}
+	s.firstByte, s.connErr = 0, nil
+	if !s.job.HTTP2 { // what it says between requests counts with the next one
+		s.in.Store(0)
+		s.out.Store(0)
+	}
+	if s.conn != nil && s.ended() {
 		s.close()
 	}
 	now := time.Now()
@@ -69,59 +90,102 @@ func (s *sender) send(k int64, due time.Duration) {
 		shot.Due = shot.Sent
 	}
 	shot.Connected = shot.Sent
-	keep, closing := s.exchange(to, &shot, now.Add(s.job.Timeout))
-	shot.FirstByte, shot.BytesIn, shot.BytesOut = s.firstByte, s.in, s.out
-	s.rec.Record(shot)
-	switch {
-	case keep:
-		s.used = time.Now()
-	case closing:
-		s.awaitClose()
-		fallthrough
-	default:
-		s.close()
+	deadline := now.Add(s.job.Timeout)
+	if s.job.Link.RTT > 0 {
+		s.trips = s.trip(k)
 	}
+	message := &to.mix[shot.Request]
+	keep, closing := s.leg(to, message, &shot, deadline)
+	if s.job.Redirects > 0 {
+		keep, closing = s.follow(to, message, &shot, deadline, keep, closing)
+	}
+	shot.FirstByte, shot.BytesIn, shot.BytesOut = s.firstByte, s.in.Swap(0), s.out.Swap(0)
+	s.rec.Record(shot)
+	s.leave(keep, closing)
+}
+
+// ended reports whether a kept connection is no good any more.
+func (s *sender) ended() bool {
+	if s.http2 != nil {
+		return s.http2.Available() == 0
+	}
+	// Over TCP nothing but its place tells whose answer it is.
+	return (s.reply != nil || time.Since(s.used) > restful) && stale(s.tcp)
 }
 
 // exchange fills in the shot. keep says that the connection is good for
 // another request, closing that the server is about to close it.
-func (s *sender) exchange(to *endpoint, shot *Shot, deadline time.Time) (keep, closing bool) {
-	fail := func(why Failure) (bool, bool) {
-		shot.Done, shot.Failure = s.since(), why
-		if why == Timeout && s.ctx.Err() != nil {
-			shot.Failure = CutOff // woken by cut
+func (s *sender) exchange(to *endpoint, message *message, shot *Shot, deadline time.Time) (keep, closing bool) {
+	switch {
+	case s.job.Link.RTT > 0:
+		if why := s.depart(to, shot, deadline); why != None {
+			return s.fail(shot, why)
 		}
-		return false, false
-	}
-	if s.conn == nil {
+	case s.conn == nil:
 		if why := s.connect(to, deadline); why != None {
-			return fail(why)
+			return s.fail(shot, why)
 		}
 		shot.Connected = s.since()
 	}
+	if s.http2 != nil {
+		return s.roundTrip(message, shot, deadline)
+	}
 	if !s.arm(deadline) {
-		return fail(CutOff)
+		return s.fail(shot, CutOff)
 	}
-	message := &to.mix[shot.Request]
+	if s.jar != nil {
+		var err error
+		if message, err = s.withCookies(message); err != nil {
+			return s.fail(shot, OtherError)
+		}
+	}
 	if _, err := s.conn.Write(message.bytes); err != nil {
-		return fail(connectionFailure(err))
+		return s.fail(shot, connectionFailure(err))
 	}
+	if s.reply != nil {
+		return s.awaitReply(shot)
+	}
+	return s.readAnswer(shot, message)
+}
+
+// fail ends a request that has no complete answer.
+func (s *sender) fail(shot *Shot, why Failure) (keep, closing bool) {
+	shot.Done, shot.Failure = s.since(), why
+	if why == Timeout && s.ctx.Err() != nil {
+		shot.Failure = CutOff // woken by cut
+	}
+	return false, false
+}
+
+// readAnswer reads an answer over HTTP; it returns what exchange does.
+func (s *sender) readAnswer(shot *Shot, message *message) (keep, closing bool) {
 	answer, err := s.readHead(message.request)
 	if err != nil {
-		return fail(s.readFailure())
+		return s.fail(shot, s.readFailure())
 	}
 	shot.BodyIn, err = io.Copy(io.Discard, answer.Body)
 	if err != nil {
-		return fail(s.readFailure())
+		return s.fail(shot, s.readFailure())
 	}
+	s.take(answer, message, shot)
+	whole := s.reader.Buffered() == 0 && shot.Status != http.StatusSwitchingProtocols
+	return whole && s.job.KeepAlive && !answer.Close, whole && answer.Close
+}
+
+// take notes what a complete answer says.
+func (s *sender) take(answer *http.Response, message *message, shot *Shot) {
 	shot.Done = s.since()
 	shot.Status = answer.StatusCode
 	if shot.Status >= 400 {
 		shot.Failure = BadStatus
 	}
 	shot.Server, shot.ServedBy = answer.Header.Get("Server"), answer.Header.Get("X-Served-By")
-	whole := s.reader.Buffered() == 0 && shot.Status != http.StatusSwitchingProtocols
-	return whole && s.job.KeepAlive && !answer.Close, whole && answer.Close
+	if s.job.Redirects > 0 {
+		s.location = locationOf(answer, message.request)
+	}
+	if s.jar != nil {
+		s.jar.SetCookies(asked(message.request), answer.Cookies())
+	}
 }
 
 // arm sets the deadline of what follows. It is false when the load has been
@@ -153,9 +217,19 @@ func (s *sender) connect(to *endpoint, deadline time.Time) Failure {
 	s.conn = counted
 	s.keep(conn)
 	s.reader.Reset(s)
-	if to.tls == nil {
-		return None
+	if to.tls != nil {
+		if why := s.shakeHands(counted, to, deadline); why != None {
+			return why
+		}
 	}
+	if s.job.HTTP2 {
+		return s.openHTTP2(to)
+	}
+	return None
+}
+
+// shakeHands makes the connection one over TLS.
+func (s *sender) shakeHands(counted *countedConn, to *endpoint, deadline time.Time) Failure {
 	if !s.arm(deadline) {
 		return CutOff
 	}
@@ -165,6 +239,9 @@ func (s *sender) connect(to *endpoint, deadline time.Time) Failure {
 			return why
 		}
 		return TLS
+	}
+	if s.job.HTTP2 && secure.ConnectionState().NegotiatedProtocol != "h2" {
+		return TLS // it has agreed on nothing
 	}
 	s.conn = secure
 	return None
@@ -179,6 +256,9 @@ func (s *sender) readHead(req *http.Request) (*http.Response, error) {
 		answer, err := http.ReadResponse(s.reader, req)
 		if err != nil {
 			return nil, err
+		}
+		if answer.ProtoMajor != 1 {
+			return nil, fmt.Errorf("an answer in %s", answer.Proto)
 		}
 		if answer.StatusCode >= 200 || answer.StatusCode == http.StatusSwitchingProtocols {
 			return answer, nil
@@ -227,7 +307,10 @@ func (s *sender) close() {
 	s.forget(s.tcp)
 	// Nothing that matters can go wrong: all answers have been read.
 	_ = s.tcp.Close()
-	s.conn, s.tcp = nil, nil
+	if s.http2 != nil {
+		_ = s.http2.Close()
+	}
+	s.conn, s.tcp, s.http2 = nil, nil, nil
 }
 
 // countedConn counts the bytes on the wire, those of TLS included.
@@ -238,12 +321,12 @@ type countedConn struct {
 
 func (c *countedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	c.sender.in += int64(n)
+	c.sender.in.Add(int64(n))
 	return n, err
 }
 
 func (c *countedConn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.sender.out += int64(n)
+	c.sender.out.Add(int64(n))
 	return n, err
 }

@@ -23,7 +23,7 @@ import (
 // A job has one host: base is the scheme and host that all targets with an
 // absolute URL share, or empty if none has one. A body file that is not
 // absolute is looked for in the current directory.
-func ReadTargets(text []byte, headers map[string]string, body string) (mix []Request, base string, err error) {
+func ReadTargets(text []byte, headers map[string]string, body []byte) (mix []Request, base string, err error) {
 	next := vegeta.NewHTTPTargeter
 	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
 		next = vegeta.NewJSONTargeter
@@ -32,7 +32,7 @@ func ReadTargets(text []byte, headers map[string]string, body string) (mix []Req
 	}
 	// Vegeta's reader passes over a last line without an end.
 	src := bytes.NewReader(append(bytes.Clone(text), '\n'))
-	for targets := next(src, []byte(body), nil); ; {
+	for targets := next(src, body, nil); ; {
 		var target vegeta.Target
 		err := targets.Decode(&target)
 		if errors.Is(err, vegeta.ErrNoTargets) {
@@ -87,7 +87,7 @@ func requestOf(target vegeta.Target, headers map[string]string) (Request, string
 	}
 	r := Request{
 		Name: target.Method + " " + u.RequestURI(), Method: target.Method, Path: u.RequestURI(),
-		Headers: map[string]string{}, Body: string(target.Body), Weight: 1,
+		Headers: map[string]string{}, Body: target.Body, Weight: 1,
 	}
 	own := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(target.Header)) {

@@ -19,7 +19,7 @@ func TestReadTargets(t *testing.T) {
 	}
 	given := map[string]string{"x-key": "all", "Accept": "text/html"}
 	get := func(path string, headers map[string]string) load.Request {
-		return load.Request{Name: "GET " + path, Method: "GET", Path: path, Headers: headers, Body: "all", Weight: 1}
+		return load.Request{Name: "GET " + path, Method: "GET", Path: path, Headers: headers, Body: []byte("all"), Weight: 1}
 	}
 	for _, test := range []struct {
 		name, text, base string
@@ -29,7 +29,7 @@ func TestReadTargets(t *testing.T) {
 			"http", "# first\nGET http://h:81/a?b=c#d\nX-Key: own\nCookie: a=1\nCookie: b=2\n\nPOST http://h:81/post\n@" + file + "\nGET /", "http://h:81",
 			[]load.Request{
 				get("/a?b=c", map[string]string{"X-Key": "own", "Accept": "text/html", "Cookie": "a=1; b=2"}),
-				{Name: "POST /post", Method: "POST", Path: "/post", Headers: given, Body: `{"a":1}`, Weight: 1},
+				{Name: "POST /post", Method: "POST", Path: "/post", Headers: given, Body: []byte(`{"a":1}`), Weight: 1},
 				get("/", given),
 			},
 		},
@@ -38,13 +38,13 @@ func TestReadTargets(t *testing.T) {
 			`{"method":"GET","url":"https://h","header":{"Accept":["a","b"]}}` + "\n\n" + `{"method":"PUT","url":"https://h/x","body":"Zm9v"}`, "https://h",
 			[]load.Request{
 				get("/", map[string]string{"x-key": "all", "Accept": "a, b"}),
-				{Name: "PUT /x", Method: "PUT", Path: "/x", Headers: given, Body: "foo", Weight: 1},
+				{Name: "PUT /x", Method: "PUT", Path: "/x", Headers: given, Body: []byte("foo"), Weight: 1},
 			},
 		},
 		{"only paths", "GET /one\nGET /two\n", "", []load.Request{get("/one", given), get("/two", given)}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			mix, base, err := load.ReadTargets([]byte(test.text), given, "all")
+			mix, base, err := load.ReadTargets([]byte(test.text), given, []byte("all"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestReadTargetsErrors(t *testing.T) {
 		{"broken json", `{"method":"GET","url":"http://a"}` + "\n" + `{"meth`, "target 2"},
 		{"long line", "GET http://a/\nX: " + strings.Repeat("x", 1<<16) + "\n\nGET http://a/b\n", "line 2 is longer"},
 	} {
-		if _, _, err := load.ReadTargets([]byte(test.text), nil, ""); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, _, err := load.ReadTargets([]byte(test.text), nil, nil); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: error %v, want one with %q", test.name, err, test.want)
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: error %v tells the password", test.name, err)
@@ -87,7 +87,7 @@ func FuzzReadTargets(f *testing.F) {
 		if strings.Contains(string(text), "@") {
 			return // names files
 		}
-		mix, _, err := load.ReadTargets(text, nil, "")
+		mix, _, err := load.ReadTargets(text, nil, nil)
 		if err == nil && len(mix) == 0 {
 			t.Error("neither targets nor an error")
 		}

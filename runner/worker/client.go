@@ -136,7 +136,7 @@ func (c *Client) converse(ctx context.Context, phase results.Phase, begin func()
 			if err != nil {
 				return results.Final{}, err
 			}
-			if err := c.tell(ctx, Start{Begin: at}); err != nil {
+			if err := c.tell(ctx, Start{Begin: at, Ahead: time.Until(at)}); err != nil {
 				return results.Final{}, err
 			}
 		}

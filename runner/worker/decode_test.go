@@ -2,6 +2,7 @@ package worker
 
 import (
 	"encoding/json"
+	"runtime"
 	"testing"
 	"time"
 
@@ -42,25 +43,55 @@ func FuzzPlan(f *testing.F) {
 
 func FuzzStart(f *testing.F) {
 	f.Add(`{"begin":"2026-11-21T10:00:00.25Z"}`)
+	f.Add(`{"begin":"2026-11-21T10:00:00.25Z","ahead_ns":20000000}`)
 	f.Add(`{"begin":null}`)
 	f.Add(`{"begin":"2026-11-21T10:00:00+25:00"}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		begin, err := decodeStart([]byte(text))
+		start, err := decodeStart([]byte(text))
 		if err != nil {
 			return
 		}
-		if begin.IsZero() {
+		if start.Begin.IsZero() {
 			t.Fatal("a start signal without a begin was accepted")
 		}
-		again, err := json.Marshal(Start{Begin: begin})
+		again, err := json.Marshal(start)
 		if err != nil {
 			t.Skip("Go reads some offsets that it does not write") // and only Go's own text is sent
 		}
 		second, err := decodeStart(again)
-		if err != nil || !second.Equal(begin) {
-			t.Errorf("%v became %v, %v", begin, second, err)
+		if err != nil || !second.Begin.Equal(start.Begin) || second.Ahead != start.Ahead {
+			t.Errorf("%v became %v, %v", start, second, err)
 		}
 	})
+}
+
+// TestStartBetweenClocks has the runner's clock wrong by anything: the worker
+// begins all the same, not before it is told to and not later than was meant.
+func TestStartBetweenClocks(t *testing.T) {
+	const ahead, underWay = 20 * time.Millisecond, 3 * time.Millisecond
+	received := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC) // by the worker's clock
+	for _, c := range []struct {
+		name string
+		off  time.Duration // runner's clock − worker's
+		want time.Duration // from the receipt until the begin
+	}{
+		{"one clock", 0, ahead - underWay},
+		{"a little fast", time.Millisecond, ahead - underWay + time.Millisecond},
+		{"a little slow", -time.Millisecond, ahead - underWay - time.Millisecond},
+		{"seconds fast", 5 * time.Second, ahead},
+		{"seconds slow", -5 * time.Second, 0},
+		{"a year fast", 365 * 24 * time.Hour, ahead},
+		{"decades slow", -40 * 365 * 24 * time.Hour, 0},
+	} {
+		start := Start{Begin: received.Add(-underWay).Add(c.off).Add(ahead), Ahead: ahead}
+		if got := start.from(received).Sub(received); got != c.want {
+			t.Errorf("%s: begins %v after the receipt, want %v", c.name, got, c.want)
+		}
+	}
+	late := Start{Begin: received.Add(-time.Second), Ahead: -time.Second}
+	if got := late.from(received); !got.Equal(received) {
+		t.Errorf("a begin that has passed when it is sent: %v after the receipt, want at once", got.Sub(received))
+	}
 }
 
 func TestUsageGrows(t *testing.T) {
@@ -68,7 +99,7 @@ func TestUsageGrows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer usage.close()
+	defer func() { _ = usage.close() }()
 	before, err := usage.read()
 	if err != nil {
 		t.Fatal(err)
@@ -76,9 +107,16 @@ func TestUsageGrows(t *testing.T) {
 	for begin := time.Now(); time.Since(begin) < 100*time.Millisecond; {
 		// burn
 	}
+	runtime.GC()
 	after, err := usage.read()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if after.CPUs <= 0 || after.CPUs > float64(runtime.NumCPU()) || after.GCPauses <= before.GCPauses || after.LongestGCPause <= 0 || after.LongestGCPause > after.GCPause {
+		t.Errorf("after a collection: %+v", after)
+	}
+	if runtime.GOOS == "linux" && (after.BusiestThread == nil || after.QueueWait == nil || *after.BusiestThread <= *before.BusiestThread) {
+		t.Errorf("threads: %+v", after)
 	}
 	// The machine may be shared, so only part of the time need be ours.
 	if after.CPU < before.CPU+10*time.Millisecond || after.RSSBytes < 1<<20 || after.GCPause < before.GCPause {

@@ -5,7 +5,7 @@
 //
 //	runner → worker   {"schema":"plimsoll.worker/1","jobs":[…]}      the plan
 //	worker → runner   {"type":"ready","phase":"warmup"}
-//	runner → worker   {"begin":"2026-11-21T10:00:00.25Z"}
+//	runner → worker   {"begin":"2026-11-21T10:00:00.25Z","ahead_ns":20000000}
 //	worker → runner   {"type":"interval",…}                          each second
 //	worker → runner   {"type":"final","phase":"warmup",…}
 //	worker → runner   {"type":"ready","phase":"measure"}             and so on
@@ -33,7 +33,17 @@ type Plan struct {
 
 // Start is the line that begins a phase.
 type Start struct {
-	// Begin is the instant of the phase's begin by the host's clock; one
-	// that has passed means at once.
+	// Begin is the instant of the phase's begin by the runner's clock.
 	Begin time.Time `json:"begin"`
+	// Ahead is how far away Begin was when the line was written; 0 or less
+	// means at once.
+	Ahead time.Duration `json:"ahead_ns"`
+}
+
+// from returns the begin by the worker's clock, which shows now. On one host
+// both ends read the same clock, so that several workers begin at the very
+// same instant. Elsewhere the clocks may differ by any amount: the begin is
+// then somewhere between at once and as far ahead as it was when it was sent.
+func (s Start) from(now time.Time) time.Time {
+	return now.Add(max(0, min(s.Begin.Sub(now), s.Ahead)))
 }

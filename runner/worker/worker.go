@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 	"time"
 
+	"plimsoll/internal/proc"
 	"plimsoll/results"
 	"plimsoll/runner/load"
 )
@@ -22,8 +24,7 @@ const (
 	// maxUnread is how many lines may wait on stdin: a runner speaks only
 	// when it is asked.
 	maxUnread = 16
-	// maxAhead is how far away a begin may be. More means that the clocks of
-	// the two machines disagree.
+	// maxAhead is how far away a begin may be.
 	maxAhead = time.Minute
 )
 
@@ -37,12 +38,11 @@ var ErrCutShort = errors.New("stdin ended before the plan was done")
 // stdin or a done ctx ends the load early. Unless the plan is carried out,
 // stdin is still being read when Main returns: it is for one use in a process.
 func Main(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
-	defer relaxCollector()()
 	usage, err := openUsage()
 	if err != nil {
 		return fmt.Errorf("read own usage: %w", err)
 	}
-	defer usage.close()
+	defer func() { _ = usage.close() }() // nothing is lost with it
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	lines := make(chan []byte, maxUnread)
@@ -60,7 +60,11 @@ func Main(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("plan: %w", err)
 	}
+	defer tuneRuntime(transport)()
 	w := &station{lines: lines, out: results.NewEncoder(stdout), usage: usage, transport: transport}
+	if err := proc.Trim(); err != nil {
+		return fmt.Errorf("give memory back: %w", err)
+	}
 	for _, job := range plan.Jobs {
 		if err := w.phase(ctx, job); err != nil {
 			return fmt.Errorf("%s: %w", job.Phase, err)
@@ -69,11 +73,24 @@ func Main(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	return nil
 }
 
-// relaxCollector lets the heap grow to five times of what is in use, up to a
-// bound: a collection costs the very latencies that are measured. It returns
-// what undoes it.
-func relaxCollector() (undo func()) {
-	const percent, limit = 400, 512 << 20
+// tuneRuntime sets the Go runtime for a transport, and returns what undoes it.
+//
+// General makes garbage with each request: the heap may grow to five times of
+// what is in use, up to a bound, because a collection costs the very latencies
+// that are measured. Fast makes none, and what a report each second leaves
+// behind is better cleared away soon: the worker stays small. Its thread waits
+// in system calls; with a single processor in the runtime's sense that would
+// be taken away from it in each of them, and have to be fought for afterwards.
+func tuneRuntime(transport load.Transport) (undo func()) {
+	const percent, smallPercent, limit, processors = 400, 50, 512 << 20, 2
+	if transport.Name() == load.FastName {
+		formerPercent := debug.SetGCPercent(smallPercent)
+		formerProcessors := runtime.GOMAXPROCS(max(processors, runtime.GOMAXPROCS(0)))
+		return func() {
+			debug.SetGCPercent(formerPercent)
+			runtime.GOMAXPROCS(formerProcessors)
+		}
+	}
 	formerPercent, formerLimit := debug.SetGCPercent(percent), debug.SetMemoryLimit(limit)
 	return func() {
 		debug.SetGCPercent(formerPercent)
@@ -197,7 +214,7 @@ func (w *station) sayReady(job load.Job) error {
 	if err != nil {
 		return err
 	}
-	return w.out.Encode(results.Ready{Phase: job.Phase, Worker: usage})
+	return w.out.Encode(results.Ready{Phase: job.Phase, Transport: w.transport.Name(), Worker: usage})
 }
 
 func (w *station) sayFinal(recorder *load.Recorder, begin time.Time) error {
@@ -218,25 +235,23 @@ func (w *station) awaitStart(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("wait for the start signal: %w", err)
 	}
-	begin, err := decodeStart(text)
+	start, err := decodeStart(text)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("start signal: %w", err)
 	}
-	now := time.Now()
-	ahead := begin.Sub(now)
-	if ahead > maxAhead {
-		return time.Time{}, fmt.Errorf("start signal: begin %v is %v ahead of this machine's clock: set both clocks", begin, ahead.Round(time.Second))
-	}
-	return now.Add(max(0, ahead)), nil
+	return start.from(time.Now()), nil
 }
 
-func decodeStart(text []byte) (time.Time, error) {
+func decodeStart(text []byte) (Start, error) {
 	var s Start
 	if err := decodeStrictly(text, &s); err != nil {
-		return time.Time{}, err
+		return Start{}, err
 	}
 	if s.Begin.IsZero() {
-		return time.Time{}, errors.New(`no "begin"`)
+		return Start{}, errors.New(`no "begin"`)
 	}
-	return s.Begin, nil
+	if s.Ahead > maxAhead {
+		return Start{}, fmt.Errorf(`"ahead_ns" is %v, which is more than %v`, s.Ahead, maxAhead)
+	}
+	return s, nil
 }

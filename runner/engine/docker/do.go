@@ -1,8 +1,13 @@
 package docker
 
 import (
+	"archive/tar"
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +18,7 @@ import (
 	"github.com/docker/docker/api/types/volume"
 
 	"plimsoll/runner/engine"
+	"plimsoll/scenarios/topology"
 )
 
 // Do performs one operation. Once begun, creating and starting are seen
@@ -30,8 +36,7 @@ func (e *Engine) Do(ctx context.Context, op engine.Op) error {
 	}
 	switch op.Kind {
 	case engine.EnsureImage:
-		_, err := e.ensureImage(ctx, op.Resource)
-		return err
+		return e.provide(ctx, op, func(string) {})
 	case engine.CreateNetwork:
 		return e.createNetwork(ctx, op)
 	case engine.CreateVolume:
@@ -58,7 +63,7 @@ func seeThrough(ctx context.Context) (context.Context, context.CancelFunc) {
 
 func (e *Engine) createNetwork(ctx context.Context, op engine.Op) error {
 	name := resourceName(op.Stack, op.Resource)
-	_, err := e.cli.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: networkLabels(op)})
+	_, err := e.cli.NetworkCreate(ctx, name, networkOptions(op))
 	if !errdefs.IsConflict(err) {
 		return e.explain(err)
 	}
@@ -69,10 +74,29 @@ func (e *Engine) createNetwork(ctx context.Context, op engine.Op) error {
 	return ours("network", name, found.Labels, op)
 }
 
+func networkOptions(op engine.Op) network.CreateOptions {
+	n := op.Network
+	options := network.CreateOptions{
+		Driver: cmp.Or(n.Driver, "bridge"), Options: n.DriverOptions, Internal: n.Internal, Attachable: n.Attachable, Labels: networkLabels(op),
+	}
+	if n.IPv6 {
+		options.EnableIPv6 = new(true)
+	}
+	if n.IPAMDriver != "" || len(n.IPAMOptions)+len(n.Pools) > 0 {
+		options.IPAM = &network.IPAM{Driver: n.IPAMDriver, Options: n.IPAMOptions}
+	}
+	for _, p := range n.Pools {
+		options.IPAM.Config = append(options.IPAM.Config, network.IPAMConfig{Subnet: p.Subnet, Gateway: p.Gateway, IPRange: p.Range, AuxAddress: p.Reserved})
+	}
+	return options
+}
+
 func (e *Engine) createVolume(ctx context.Context, op engine.Op) error {
 	name := resourceName(op.Stack, op.Resource)
 	// The engine returns one that exists already as it is.
-	found, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: volumeLabels(op)})
+	found, err := e.cli.VolumeCreate(ctx, volume.CreateOptions{
+		Name: name, Labels: volumeLabels(op), Driver: op.Volume.Driver, DriverOpts: op.Volume.DriverOptions,
+	})
 	if err != nil {
 		return e.explain(err)
 	}
@@ -91,6 +115,9 @@ func ours(kind, name string, labels map[string]string, op engine.Op) error {
 }
 
 func (e *Engine) createReplica(ctx context.Context, op engine.Op) error {
+	if err := e.checkElsewhere(op.Service); err != nil {
+		return err
+	}
 	image := op.Service.Image
 	if image == engine.SelfImage {
 		self, err := e.self()
@@ -123,16 +150,47 @@ func (e *Engine) createReplica(ctx context.Context, op engine.Op) error {
 // create creates a container with all its networks, or none at all.
 func (e *Engine) create(ctx context.Context, c spec) (id string, err error) {
 	networking := c.networking()
-	created, err := e.cli.ContainerCreate(ctx, c.config, c.host, networking, nil, c.name)
+	created, err := e.cli.ContainerCreate(ctx, c.config, c.host, networking, c.platform, c.name)
 	if err != nil {
 		return "", e.explain(err)
 	}
 	for _, more := range c.networks[min(1, len(c.networks)):] {
-		if err := e.cli.NetworkConnect(ctx, more.network, created.ID, &network.EndpointSettings{Aliases: more.aliases}); err != nil {
+		if err := e.cli.NetworkConnect(ctx, more.network, created.ID, &more.settings); err != nil {
 			return "", e.undo(ctx, created.ID, e.explain(err))
 		}
 	}
+	if err := e.putFiles(ctx, created.ID, c.files, c.host.ReadonlyRootfs); err != nil {
+		return "", e.undo(ctx, created.ID, err)
+	}
 	return created.ID, nil
+}
+
+// putFiles copies files into a created container. Into one that is read-only it
+// only goes by the folders that are mounted there.
+func (e *Engine) putFiles(ctx context.Context, id string, files []topology.File, readOnly bool) error {
+	for _, f := range files {
+		folder, name := "/", strings.TrimPrefix(f.Target, "/")
+		if readOnly {
+			folder, name = path.Split(f.Target)
+		}
+		var archive bytes.Buffer
+		w := tar.NewWriter(&archive)
+		if err := w.WriteHeader(&tar.Header{
+			Name: name, Mode: int64(f.Mode), Uid: f.UID, Gid: f.GID, Size: int64(len(f.Content)), ModTime: time.Unix(0, 0),
+		}); err != nil {
+			return fmt.Errorf("file %s: %w", f.Target, err)
+		}
+		if _, err := io.WriteString(w, f.Content); err != nil {
+			return err
+		}
+		if err := w.Close(); err != nil {
+			return err
+		}
+		if err := e.cli.CopyToContainer(ctx, id, folder, &archive, container.CopyToContainerOptions{}); err != nil {
+			return fmt.Errorf("file %s: %w", f.Target, e.explain(err))
+		}
+	}
+	return nil
 }
 
 // undo removes a container after a failure, even if ctx is done.

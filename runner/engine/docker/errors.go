@@ -30,9 +30,14 @@ func plain(err error) error {
 
 // unreachable says that nothing answers at host.
 func unreachable(host string, cause error) error {
-	remedy := "is the daemon running (systemctl start docker), and does DOCKER_HOST or the docker context name the right one?"
-	if strings.Contains(cause.Error(), "permission denied") {
+	remedy, text := "is the daemon running (systemctl start docker), and does DOCKER_HOST or the docker context name the right one?", cause.Error()
+	switch {
+	case strings.HasPrefix(host, "ssh:"):
+		remedy = "does \"docker --host " + host + " version\" answer, without asking for a password?"
+	case strings.Contains(text, "permission denied"):
 		remedy = "this user may not open it: become root or a member of the group that owns the socket (usermod -aG docker $USER)"
+	case strings.Contains(text, "tls:") || strings.Contains(text, "x509:") || strings.Contains(text, "TLS"):
+		remedy = "are the certificates of its TLS the right ones (DOCKER_TLS_VERIFY and DOCKER_CERT_PATH, the context's, or tls: DIR in the scenario)?"
 	}
 	return &said{
 		fmt.Sprintf("%v: no Docker engine answers at %s%s; %s; or use --engine process", engine.ErrUnreachable, host, shortly(cause), remedy),
@@ -46,6 +51,9 @@ func shortly(err error) string {
 	text := err.Error()
 	if strings.HasPrefix(text, "Cannot connect to the Docker daemon") {
 		return ""
+	}
+	if _, words, found := strings.Cut(text, "stderr="); found && strings.TrimSpace(words) != "" {
+		return ": " + strings.TrimSpace(words) // ssh's own
 	}
 	if _, call, found := strings.Cut(text, ": dial unix "); found {
 		if _, why, found := strings.Cut(call, ": "); found {

@@ -72,11 +72,22 @@ func (e *Engine) Logs(ctx context.Context, replica engine.Replica, lines int) (s
 		return "", e.explain(err)
 	}
 	defer body.Close()
-	return demultiplexed(body, logsKept)
+	output := engine.NewTail(logsKept)
+	err = e.copyLogs(ctx, output, body, replica.ID)
+	return output.String(), err
 }
 
-func demultiplexed(r io.Reader, keep int) (string, error) {
-	output := engine.NewTail(keep)
-	_, err := stdcopy.StdCopy(output, output, r)
-	return output.String(), err
+// copyLogs copies a container's logs. Those of one with a terminal are a plain
+// text, others tell stdout and stderr apart.
+func (e *Engine) copyLogs(ctx context.Context, w io.Writer, logs io.Reader, id string) error {
+	found, err := e.cli.ContainerInspect(ctx, id)
+	if err != nil {
+		return e.explain(err)
+	}
+	if found.Config != nil && found.Config.Tty {
+		_, err = io.Copy(w, logs)
+	} else {
+		_, err = stdcopy.StdCopy(w, w, logs)
+	}
+	return err
 }

@@ -21,7 +21,9 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"plimsoll/internal/units"
 	"plimsoll/runner/engine"
+	"plimsoll/scenarios/topology"
 )
 
 // selfImage is the image that holds nothing but this program's executable.
@@ -30,6 +32,7 @@ import (
 type selfImage struct {
 	ref    string
 	path   string        // the executable
+	arch   string        // that it is for, in Go's words
 	size   int64         // of the layer's tar, in bytes
 	layer  digest.Digest // of the layer's tar
 	config []byte
@@ -51,7 +54,7 @@ func readSelf(path string) (*selfImage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &selfImage{path: path}
+	s := &selfImage{path: path, arch: arch}
 	hash, count := sha256.New(), new(counter)
 	if err := s.writeLayer(io.MultiWriter(hash, count)); err != nil {
 		return nil, err
@@ -60,7 +63,7 @@ func readSelf(path string) (*selfImage, error) {
 	s.config, err = json.Marshal(ocispec.Image{
 		Created:  new(time.Unix(0, 0).UTC()),
 		Platform: ocispec.Platform{OS: "linux", Architecture: arch},
-		Config:   ocispec.ImageConfig{Entrypoint: []string{"/" + selfName}, Labels: map[string]string{labelImage: "self"}},
+		Config:   ocispec.ImageConfig{Entrypoint: []string{"/" + selfName}, Labels: map[string]string{labelImage: imageSelf}},
 		RootFS:   ocispec.RootFS{Type: "layers", DiffIDs: []digest.Digest{s.layer}},
 	})
 	if err != nil {
@@ -91,7 +94,7 @@ func checkStatic(path string) (arch string, err error) {
 	file, err := elf.Open(path)
 	var format *elf.FormatError
 	if errors.As(err, &format) || errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("%s is no Linux executable, so no container can run it: build one with GOOS=linux CGO_ENABLED=0 go build ./cmd/plimsoll and give its path", name)
+		return "", fmt.Errorf("%s is no Linux executable, so no container can run it: build one with GOOS=linux CGO_ENABLED=0 go build ./cmd/plimsoll and give it with --linux-binary", name)
 	}
 	if err != nil {
 		return "", err
@@ -171,16 +174,71 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// ensureImage makes an image available and returns what to call it.
-func (e *Engine) ensureImage(ctx context.Context, name string) (ref string, err error) {
+// DoReporting is Do, but says what it pulls or builds.
+func (e *Engine) DoReporting(ctx context.Context, op engine.Op, report func(string)) error {
+	if op.Kind != engine.EnsureImage {
+		return e.Do(ctx, op)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return e.provide(ctx, op, report)
+}
+
+// provide makes an image available, as the service says that uses it.
+func (e *Engine) provide(ctx context.Context, op engine.Op, report func(string)) error {
+	if op.Resource == engine.SelfImage && op.Service.Build == nil {
+		_, err := e.ensureSelf(ctx)
+		return err
+	}
+	policy := op.Service.PullPolicy
+	switch {
+	case policy == topology.PullBuild && op.Service.Build != nil:
+		return e.build(ctx, op, report)
+	case policy == topology.PullAlways:
+		return e.pull(ctx, op, report)
+	}
+	_, err := e.cli.ImageInspect(ctx, op.Resource)
+	switch {
+	case !errdefs.IsNotFound(err):
+		return e.explain(err)
+	case op.Service.Build != nil:
+		return e.build(ctx, op, report)
+	case policy == topology.PullNever:
+		return &said{fmt.Sprintf("image %s is not on the engine, and pull_policy is never: pull, load or build it there under this name (docker pull, docker load, docker build -t %[1]s .)", op.Resource), err}
+	}
+	return e.pull(ctx, op, report)
+}
+
+// ImageCheck returns the healthcheck that an image has of its own; nil: none.
+func (e *Engine) ImageCheck(ctx context.Context, name string) (*topology.Healthcheck, error) {
 	if name == engine.SelfImage {
-		return e.ensureSelf(ctx)
+		return nil, nil
 	}
-	_, err = e.cli.ImageInspect(ctx, name)
-	if errdefs.IsNotFound(err) {
-		return name, e.pull(ctx, name)
+	found, err := e.cli.ImageInspect(ctx, name)
+	if err != nil {
+		return nil, e.explain(err)
 	}
-	return name, e.explain(err)
+	if found.Config == nil || found.Config.Healthcheck == nil {
+		return nil, nil
+	}
+	check := found.Config.Healthcheck
+	out := &topology.Healthcheck{
+		Interval: check.Interval, Timeout: check.Timeout, StartPeriod: check.StartPeriod, StartInterval: check.StartInterval, Retries: check.Retries,
+	}
+	switch {
+	case len(check.Test) < 2:
+		return nil, nil // NONE
+	case check.Test[0] == "CMD-SHELL":
+		shell := []string{"/bin/sh", "-c"}
+		if len(found.Config.Shell) > 0 {
+			shell = found.Config.Shell
+		}
+		out.Test = append(slices.Clone(shell), check.Test[1:]...)
+	default:
+		out.Test = check.Test[1:]
+	}
+	return out, nil
 }
 
 func (e *Engine) ensureSelf(ctx context.Context) (string, error) {
@@ -230,28 +288,104 @@ func (e *Engine) load(ctx context.Context, self *selfImage) error {
 	return err
 }
 
-func (e *Engine) pull(ctx context.Context, name string) error {
-	body, err := e.cli.ImagePull(ctx, name, image.PullOptions{})
+func (e *Engine) pull(ctx context.Context, op engine.Op, report func(string)) error {
+	name := op.Resource
+	body, err := e.cli.ImagePull(ctx, name, image.PullOptions{Platform: op.Service.Platform})
 	if err == nil {
 		defer body.Close()
-		err = drain(body)
+		layers, said := progress{}, time.Time{}
+		err = messages(body, func(m message) {
+			line, further := layers.note(m)
+			if further || line != "" && time.Since(said) > time.Second {
+				report("pulling " + name + ": " + line)
+				said = time.Now()
+			}
+		})
 	}
 	if err == nil || ctx.Err() != nil || client.IsErrConnectionFailed(err) {
 		return e.explain(err)
 	}
-	return &said{fmt.Sprintf("image %s is not on the engine and cannot be pulled: %v; pull, load or build it there under this name (docker pull, docker load, docker build -t %[1]s .), or correct image",
-		name, plain(err)), err}
+	missing := "is not on the engine and"
+	if op.Service.PullPolicy == topology.PullAlways {
+		missing = "has pull_policy always and"
+	}
+	return &said{fmt.Sprintf("image %s %s cannot be pulled: %v; pull, load or build it there under this name (docker pull, docker load, docker build -t %[1]s .), or correct image",
+		name, missing, plain(err)), err}
+}
+
+// message is one of a stream of progress messages.
+type message struct {
+	ID     string `json:"id"` // of the layer
+	Status string `json:"status"`
+	Stream string `json:"stream"` // a builder's output
+	Error  string `json:"error"`
+	Detail struct {
+		Current int64 `json:"current"`
+		Total   int64 `json:"total"` // bytes
+	} `json:"progressDetail"`
+}
+
+// progress is how far the layers of a pull have come.
+type progress map[string]layer
+
+type layer struct {
+	current, total int64 // bytes
+	done           bool
+}
+
+// note takes a message in and says how far the pull has come, and whether that
+// is a step further and not only some more bytes.
+func (p progress) note(m message) (line string, further bool) {
+	if m.ID == "" {
+		return m.Status, true
+	}
+	before := p.done()
+	l := p[m.ID]
+	switch m.Status {
+	case "Pulling fs layer", "Waiting", "Verifying Checksum":
+	case "Downloading":
+		l.current, l.total = m.Detail.Current, m.Detail.Total
+	case "Download complete", "Extracting":
+		l.current = l.total
+	case "Pull complete", "Already exists":
+		l.current, l.done = l.total, true
+	default:
+		return "", false // "Pulling from library/…" has the tag as its ID
+	}
+	p[m.ID] = l
+	var current, total int64
+	for _, each := range p {
+		current, total = current+each.current, total+each.total
+	}
+	line = fmt.Sprintf("%d of %d layers", p.done(), len(p))
+	if total > 0 {
+		line += fmt.Sprintf(", %s of %s", units.Bytes(current), units.Bytes(total))
+	}
+	return line, p.done() > before
+}
+
+// done is how many layers are there.
+func (p progress) done() int {
+	n := 0
+	for _, l := range p {
+		if l.done {
+			n++
+		}
+	}
+	return n
 }
 
 // drain reads a stream of progress messages to its end. A failure comes as one
 // of them.
-func drain(r io.Reader) error {
-	messages := json.NewDecoder(r)
+func drain(r io.Reader) error { return messages(r, func(message) {}) }
+
+// messages reads a stream of progress messages to its end and passes each on.
+// A failure comes as one of them.
+func messages(r io.Reader, each func(message)) error {
+	stream := json.NewDecoder(r)
 	for {
-		var m struct {
-			Error string `json:"error"`
-		}
-		switch err := messages.Decode(&m); {
+		var m message
+		switch err := stream.Decode(&m); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
@@ -259,5 +393,6 @@ func drain(r io.Reader) error {
 		case m.Error != "":
 			return errors.New(m.Error)
 		}
+		each(m)
 	}
 }

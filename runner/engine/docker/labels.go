@@ -1,9 +1,6 @@
 package docker
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"strconv"
@@ -11,7 +8,6 @@ import (
 	"github.com/docker/docker/api/types/filters"
 
 	"plimsoll/runner/engine"
-	"plimsoll/scenarios/topology"
 )
 
 // The labels that mark what is ours.
@@ -24,10 +20,17 @@ const (
 	labelImage   = "io.plimsoll.image"
 )
 
+// The values of labelImage.
+const (
+	imageSelf  = "self"  // made from this program
+	imageBuilt = "built" // from a Compose file's build:
+)
+
 // The values of labelRole.
 const (
 	roleService = "service"
 	roleWorker  = "worker"
+	roleGate    = "gate"
 )
 
 // Compose's labels, by which its commands show a stack and take it down.
@@ -62,19 +65,23 @@ func stackLabels(stack, run string) map[string]string {
 }
 
 func networkLabels(op engine.Op) map[string]string {
-	labels := stackLabels(op.Stack, op.Run)
+	labels := map[string]string{}
+	maps.Copy(labels, op.Network.Labels)
+	maps.Copy(labels, stackLabels(op.Stack, op.Run))
 	labels[composeNetwork] = op.Resource
 	return labels
 }
 
 func volumeLabels(op engine.Op) map[string]string {
-	labels := stackLabels(op.Stack, op.Run)
+	labels := map[string]string{}
+	maps.Copy(labels, op.Volume.Labels)
+	maps.Copy(labels, stackLabels(op.Stack, op.Run))
 	labels[composeVolume] = op.Resource
 	return labels
 }
 
 func replicaLabels(op engine.Op) (map[string]string, error) {
-	hash, err := configHash(op.Service)
+	hash, err := engine.Definition(op.Service)
 	if err != nil {
 		return nil, err
 	}
@@ -98,18 +105,6 @@ func workerLabels(stack engine.Stack, number int) map[string]string {
 		labelRole: roleWorker, composeService: "plimsoll-worker", composeNumber: strconv.Itoa(number), composeOneOff: "True",
 	})
 	return labels
-}
-
-// configHash tells whether two containers were made from the same service. The
-// number of replicas is not part of any one of them.
-func configHash(s topology.Service) (string, error) {
-	s.Replicas = 0
-	text, err := json.Marshal(s)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
 }
 
 // labelled makes a filter from labels; one with an empty value need only be

@@ -33,7 +33,7 @@ func (e *Engine) Meter(ctx context.Context, id string) (engine.Meter, engine.Met
 	if !c.State.Running {
 		return nil, engine.Metering{}, fmt.Errorf("container %s does not run, so that there is nothing to be metered", c.Name[1:])
 	}
-	if !e.statsAPI {
+	if !e.statsAPI && e.place.addresses {
 		if m, version, err := openCgroup(c.State.Pid, c.ID); err == nil {
 			return m, engine.Metering{Source: fmt.Sprintf("cgroup v%d", version), Interval: cgroupInterval}, nil
 		}
@@ -79,10 +79,12 @@ func (m cgroupMeter) Read(context.Context) (engine.Usage, error) {
 // a second. Each carries the instant at which the engine took it, and Read
 // waits for the first one that was taken after the call: a reading is never
 // older than the question, so that the difference of two readings covers the
-// time between the calls, and its edges are known exactly.
+// time between the calls, and its edges are known exactly. Where the engine
+// has another clock, its instants are converted into this host's.
 type statsMeter struct {
-	stop context.CancelFunc
-	done chan struct{} // closed when the stream is not read any more
+	clock difference
+	stop  context.CancelFunc
+	done  chan struct{} // closed when the stream is not read any more
 
 	mu      sync.Mutex
 	latest  engine.Usage
@@ -91,6 +93,10 @@ type statsMeter struct {
 }
 
 func (e *Engine) openStats(ctx context.Context, id string) (*statsMeter, error) {
+	clock, err := e.clock.compare(ctx)
+	if err != nil {
+		return nil, err
+	}
 	// The stream outlives this call's context.
 	streaming, stop := context.WithCancel(context.WithoutCancel(ctx))
 	opened := context.AfterFunc(ctx, stop)
@@ -102,7 +108,7 @@ func (e *Engine) openStats(ctx context.Context, id string) (*statsMeter, error) 
 		stop()
 		return nil, e.explain(err)
 	}
-	m := &statsMeter{stop: stop, done: make(chan struct{}), next: make(chan struct{})}
+	m := &statsMeter{clock: clock, stop: stop, done: make(chan struct{}), next: make(chan struct{})}
 	go m.receive(stream.Body)
 	return m, nil
 }
@@ -120,6 +126,7 @@ func (m *statsMeter) receive(body io.ReadCloser) {
 		m.mu.Lock()
 		if m.failure = err; err == nil {
 			m.latest = usage(s)
+			m.latest.At = m.latest.At.Add(-m.clock.ahead)
 		}
 		close(m.next)
 		m.next = make(chan struct{})
@@ -131,7 +138,7 @@ func (m *statsMeter) receive(body io.ReadCloser) {
 }
 
 // maxSamples is how many samples Read waits for. The second one that comes is
-// taken after the call, unless the clocks differ.
+// taken after the call, if the clocks go as they did when they were compared.
 const maxSamples = 4
 
 // Read waits for a sample taken after the call, at most about two seconds.
@@ -143,7 +150,7 @@ func (m *statsMeter) Read(ctx context.Context) (engine.Usage, error) {
 		latest, failure, next := m.latest, m.failure, m.next
 		m.mu.Unlock()
 		switch { // a good sample counts even if the stream has ended since
-		case !latest.At.Before(asked):
+		case !latest.At.Add(-m.clock.doubt).Before(asked):
 			return latest, nil
 		case failure != nil:
 			return engine.Usage{}, failure
@@ -155,7 +162,7 @@ func (m *statsMeter) Read(ctx context.Context) (engine.Usage, error) {
 			return engine.Usage{}, ctx.Err()
 		}
 	}
-	return engine.Usage{}, fmt.Errorf("the engine's clock is behind this host's: %v after we asked, its newest sample was of %v before", time.Since(asked), asked.Sub(last.At))
+	return engine.Usage{}, fmt.Errorf("the engine's clock has been set back, or its samples are late: %v after we asked, its newest one was of %v before", time.Since(asked), asked.Sub(last.At))
 }
 
 // Close ends the stream.

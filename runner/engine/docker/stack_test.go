@@ -143,8 +143,8 @@ func TestServiceIsHonoured(t *testing.T) {
 			{Type: topology.BindMount, Source: host, Target: "/host", ReadOnly: true},
 			{Type: topology.TmpfsMount, Target: "/tmp"},
 		},
-		CPUs: 0.5, CPUSet: "0", MemoryBytes: 64 << 20, PidsLimit: 50,
-		CapAdd: []string{"SYS_TIME"}, CapDrop: []string{"CHOWN"}, ReadOnly: true, Init: true,
+		Limits: topology.Limits{CPUs: 0.5, CPUSet: "0", MemoryBytes: 64 << 20, PidsLimit: 50},
+		Rights: topology.Rights{CapAdd: []string{"SYS_TIME"}, CapDrop: []string{"CHOWN"}, ReadOnly: true}, Init: true,
 	})
 	stack.Topology.Volumes = []string{"data"}
 	ops := engine.Diff(stack, engine.State{})
@@ -382,11 +382,11 @@ func TestMessages(t *testing.T) {
 			`start web-1: there is no executable "/nosuch" in its image: correct command or entrypoint`},
 		{"bad command without path", topology.Service{Entrypoint: []string{"nosuch"}},
 			`start web-1: there is no executable "nosuch" in its image: correct command or entrypoint`},
-		{"too many CPUs", topology.Service{CPUs: 4096},
+		{"too many CPUs", topology.Service{Limits: topology.Limits{CPUs: 4096}},
 			"create web-1: it asks for more CPUs than the engine's host has, which is "},
-		{"CPUs that are not there", topology.Service{CPUSet: "4000"},
+		{"CPUs that are not there", topology.Service{Limits: topology.Limits{CPUSet: "4000"}},
 			"create web-1: it asks for CPUs 4000, but the engine's host has 0"},
-		{"too little memory", topology.Service{MemoryBytes: 1 << 20},
+		{"too little memory", topology.Service{Limits: topology.Limits{MemoryBytes: 1 << 20}},
 			"create web-1: its memory limit is below the engine's minimum of 6MB: raise mem_limit"},
 		{"missing folder", topology.Service{Mounts: []topology.Mount{{Type: topology.BindMount, Source: missing, Target: "/x"}}},
 			"create web-1: the host folder " + missing + " that it mounts does not exist: create it, or correct volumes"},
@@ -396,7 +396,7 @@ func TestMessages(t *testing.T) {
 			"_nowhere is gone, somebody removed it meanwhile: start again"},
 		{"ends at once", topology.Service{Command: []string{"exit", "7"}, Ports: []topology.Port{{Target: 80, Protocol: "tcp"}}},
 			"await ready web-1: ended with exit code 7; it printed nothing"},
-		{"out of memory", topology.Service{Command: []string{"eat", "64"}, MemoryBytes: 32 << 20, Ports: []topology.Port{{Target: 80, Protocol: "tcp"}}},
+		{"out of memory", topology.Service{Command: []string{"eat", "64"}, Limits: topology.Limits{MemoryBytes: 32 << 20}, Ports: []topology.Port{{Target: 80, Protocol: "tcp"}}},
 			"await ready web-1: ended with exit code 137 (killed for using more memory than its limit)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -497,13 +497,14 @@ func TestUnreachable(t *testing.T) {
 	if os.Getenv("DOCKER_API_VERSION") != "" {
 		t.Setenv("DOCKER_API_VERSION", "")
 	}
+	fakeSSH(t, `read -r request; echo "the door is shut" >&2; exit 255`)
 	for name, test := range map[string]struct{ host, want string }{
 		"no socket":  {"unix://" + filepath.Join(t.TempDir(), "none.sock"), "none.sock; is the daemon running (systemctl start docker)"},
 		"no port":    {"tcp://127.0.0.1:1", "no Docker engine answers at tcp://127.0.0.1:1; is the daemon running"},
-		"behind ssh": {"ssh://build@example.org", "ssh://build@example.org: an engine behind ssh is not supported yet"},
+		"behind ssh": {"ssh://build@nowhere.invalid", "no Docker engine answers at ssh://build@nowhere.invalid: the door is shut; does \"docker --host ssh://build@nowhere.invalid version\" answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, err := New(t.Context(), Options{Host: test.host})
+			e, err := New(t.Context(), Options{Endpoint: Endpoint{Host: test.host}})
 			if err == nil {
 				e.Close()
 				t.Fatal("no error")
@@ -516,7 +517,7 @@ func TestUnreachable(t *testing.T) {
 			t.Log(err)
 		})
 	}
-	if _, err := New(t.Context(), Options{Host: "/var/run/docker.sock"}); err == nil || errors.Is(err, engine.ErrUnreachable) {
+	if _, err := New(t.Context(), Options{Endpoint: Endpoint{Host: "/var/run/docker.sock"}}); err == nil || errors.Is(err, engine.ErrUnreachable) {
 		t.Errorf("a path instead of an address: %v", err)
 	}
 }

@@ -8,18 +8,27 @@ import (
 	"time"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/api/types/volume"
 
 	"github.com/containerd/errdefs"
+
+	"plimsoll/runner/engine"
 )
 
 // Filter says what Sweep removes.
 type Filter struct {
-	// Run is the ID of the run whose things are removed; empty: of all runs.
+	// Run is the ID of the run whose things are removed; empty: of all runs,
+	// but not of stacks that were brought up by hand.
 	Run string
-	// Images removes the images made from plimsoll executables, too.
+	// Stack names the one stack whose things are removed; empty: all.
+	Stack string
+	// Hand removes these, too.
+	Hand bool
+	// Images removes the images made from plimsoll executables, and those
+	// built for stacks, too.
 	Images bool
 }
 
@@ -113,10 +122,26 @@ func removeAll(ctx context.Context, all []found) (removed []string, err error) {
 	return removed, err
 }
 
+func (f Filter) labels() filters.Args {
+	labels := map[string]string{labelRun: f.Run}
+	if f.Stack != "" {
+		labels[labelStack] = f.Stack
+	}
+	return labelled(labels)
+}
+
+// spares reports whether something with these labels stays.
+func (f Filter) spares(labels map[string]string) bool {
+	return f.Run == "" && !f.Hand && labels[labelRun] == engine.HandRun
+}
+
 func (e *Engine) findContainers(ctx context.Context, filter Filter) ([]found, error) {
-	list, err := e.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: labelled(map[string]string{labelRun: filter.Run})})
+	list, err := e.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filter.labels()})
 	var all []found
 	for _, c := range list {
+		if filter.spares(c.Labels) {
+			continue
+		}
 		name := c.ID[:12]
 		if len(c.Names) > 0 {
 			name = c.Names[0][1:]
@@ -127,18 +152,24 @@ func (e *Engine) findContainers(ctx context.Context, filter Filter) ([]found, er
 }
 
 func (e *Engine) findNetworks(ctx context.Context, filter Filter) ([]found, error) {
-	list, err := e.cli.NetworkList(ctx, network.ListOptions{Filters: labelled(map[string]string{labelRun: filter.Run})})
+	list, err := e.cli.NetworkList(ctx, network.ListOptions{Filters: filter.labels()})
 	var all []found
 	for _, n := range list {
+		if filter.spares(n.Labels) {
+			continue
+		}
 		all = append(all, found{"network " + n.Name, func(ctx context.Context) error { return e.removeNetworkID(ctx, n.ID) }})
 	}
 	return all, err
 }
 
 func (e *Engine) findVolumes(ctx context.Context, filter Filter) ([]found, error) {
-	list, err := e.cli.VolumeList(ctx, volume.ListOptions{Filters: labelled(map[string]string{labelRun: filter.Run})})
+	list, err := e.cli.VolumeList(ctx, volume.ListOptions{Filters: filter.labels()})
 	var all []found
 	for _, v := range list.Volumes {
+		if filter.spares(v.Labels) {
+			continue
+		}
 		all = append(all, found{"volume " + v.Name, func(ctx context.Context) error { return e.removeVolumeNamed(ctx, v.Name) }})
 	}
 	return all, err
@@ -146,7 +177,7 @@ func (e *Engine) findVolumes(ctx context.Context, filter Filter) ([]found, error
 
 // findImages ignores the run: an image serves all of them.
 func (e *Engine) findImages(ctx context.Context, _ Filter) ([]found, error) {
-	list, err := e.cli.ImageList(ctx, image.ListOptions{All: true, Filters: labelled(map[string]string{labelImage: "self"})})
+	list, err := e.cli.ImageList(ctx, image.ListOptions{All: true, Filters: labelled(map[string]string{labelImage: ""})})
 	var all []found
 	for _, i := range list {
 		name := i.ID

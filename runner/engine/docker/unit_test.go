@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -16,15 +17,17 @@ import (
 	"strings"
 	"testing"
 
+	dockercontext "github.com/docker/cli/cli/context"
 	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"plimsoll/runner/engine"
+	"plimsoll/scenarios/topology"
 )
 
-func TestFindEndpoint(t *testing.T) {
+func TestResolveEndpoint(t *testing.T) {
 	dir := t.TempDir()
 	write := func(path, text string) {
 		t.Helper()
@@ -40,40 +43,62 @@ func TestFindEndpoint(t *testing.T) {
 		sum := sha256.Sum256([]byte(context))
 		return hex.EncodeToString(sum[:])
 	}
-	meta := func(context, host string) {
-		write("full/contexts/meta/"+id(context)+"/meta.json", `{"Name":"`+context+`","Metadata":{},"Endpoints":{"docker":{"Host":"`+host+`","SkipTLSVerify":false}}}`)
+	meta := func(context, host string, skip bool) {
+		write("full/contexts/meta/"+id(context)+"/meta.json",
+			fmt.Sprintf(`{"Name":%q,"Metadata":{},"Endpoints":{"docker":{"Host":%q,"SkipTLSVerify":%t}}}`, context, host, skip))
 	}
 	write("full/config.json", `{"auths":{},"currentContext":"lab"}`)
-	meta("lab", "unix:///run/lab.sock")
-	meta("far", "tcp://10.0.0.1:2376")
-	meta("aws", "ssh://me@aws")
-	meta("bare", "")
-	write("full/contexts/tls/"+id("far")+"/docker/ca.pem", "")
+	meta("lab", "unix:///run/lab.sock", false)
+	meta("far", "tcp://10.0.0.1:2376", false)
+	meta("lax", "tcp://10.0.0.1:2376", true)
+	meta("aws", "ssh://me@aws", false)
+	meta("bare", "", false)
+	meta("odd", "10.0.0.1", false)
+	write("full/contexts/tls/"+id("far")+"/docker/ca.pem", "far's authority")
+	write("full/ca.pem", "home's authority")
+	write("certs/ca.pem", "authority")
+	write("certs/cert.pem", "certificate")
+	write("certs/key.pem", "key")
 	write("broken/config.json", `{"currentContext":`)
 
-	full, standard := filepath.Join(dir, "full"), client.DefaultDockerHost
+	full, certs, standard := filepath.Join(dir, "full"), filepath.Join(dir, "certs"), client.DefaultDockerHost
+	type tls = dockercontext.TLSData
+	whole := &tls{CA: []byte("authority"), Cert: []byte("certificate"), Key: []byte("key")}
 	for _, test := range []struct {
 		name string
-		host string
+		ask  Endpoint
 		env  map[string]string
-		want endpoint
+		host string
+		tls  *tls
+		skip bool
 		err  string
 	}{
-		{name: "asked for", host: "unix:///a.sock", env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_CONFIG": full}, want: endpoint{host: "unix:///a.sock"}},
-		{name: "DOCKER_HOST", env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_CONTEXT": "far", "DOCKER_CONFIG": full}, want: endpoint{host: "unix:///b.sock"}},
-		{name: "DOCKER_CONTEXT", env: map[string]string{"DOCKER_CONTEXT": "far", "DOCKER_CONFIG": full},
-			want: endpoint{host: "tcp://10.0.0.1:2376", context: "far", tls: filepath.Join(full, "contexts", "tls", id("far"), "docker")}},
-		{name: "current context", env: map[string]string{"DOCKER_CONFIG": full}, want: endpoint{host: "unix:///run/lab.sock", context: "lab"}},
-		{name: "default context", env: map[string]string{"DOCKER_CONTEXT": "default", "DOCKER_CONFIG": full}, want: endpoint{host: standard}},
-		{name: "context without address", env: map[string]string{"DOCKER_CONTEXT": "bare", "DOCKER_CONFIG": full}, want: endpoint{host: standard, context: "bare"}},
-		{name: "no configuration", env: map[string]string{"DOCKER_CONFIG": filepath.Join(dir, "none")}, want: endpoint{host: standard}},
-		{name: "ssh", env: map[string]string{"DOCKER_CONTEXT": "aws", "DOCKER_CONFIG": full}, err: `docker context "aws": engine unreachable: ssh://me@aws: an engine behind ssh is not supported yet`},
+		{name: "asked for", ask: Endpoint{Host: "unix:///a.sock"}, env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_CONFIG": full}, host: "unix:///a.sock"},
+		{name: "context asked for", ask: Endpoint{Context: "lab"}, env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_CONTEXT": "far", "DOCKER_CONFIG": full}, host: "unix:///run/lab.sock"},
+		{name: "two asked for", ask: Endpoint{Host: "unix:///a.sock", Context: "lab"}, err: "both an address (unix:///a.sock) and a context (lab)"},
+		{name: "DOCKER_HOST", env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_CONTEXT": "far", "DOCKER_CONFIG": full}, host: "unix:///b.sock"},
+		{name: "DOCKER_CONTEXT", env: map[string]string{"DOCKER_CONTEXT": "far", "DOCKER_CONFIG": full}, host: "tcp://10.0.0.1:2376", tls: &tls{CA: []byte("far's authority")}},
+		{name: "current context", env: map[string]string{"DOCKER_CONFIG": full}, host: "unix:///run/lab.sock"},
+		{name: "default context", env: map[string]string{"DOCKER_CONTEXT": "default", "DOCKER_CONFIG": full}, host: standard},
+		{name: "default context asked for", ask: Endpoint{Context: "default"}, env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_CONFIG": full}, host: "unix:///b.sock"},
+		{name: "context without address", env: map[string]string{"DOCKER_CONTEXT": "bare", "DOCKER_CONFIG": full}, host: standard},
+		{name: "context that trusts anybody", ask: Endpoint{Context: "lax"}, env: map[string]string{"DOCKER_CONFIG": full}, host: "tcp://10.0.0.1:2376", skip: true},
+		{name: "no configuration", env: map[string]string{"DOCKER_CONFIG": filepath.Join(dir, "none")}, host: standard},
+		{name: "ssh", env: map[string]string{"DOCKER_CONTEXT": "aws", "DOCKER_CONFIG": full, "DOCKER_TLS_VERIFY": "1"}, host: "ssh://me@aws"},
+		{name: "TLS", ask: Endpoint{Host: "tcp://far"}, env: map[string]string{"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": certs}, host: "tcp://far:2376", tls: whole},
+		{name: "TLS from home", ask: Endpoint{Host: "tcp://far:1"}, env: map[string]string{"DOCKER_TLS_VERIFY": "1", "DOCKER_CONFIG": full}, host: "tcp://far:1", tls: &tls{CA: []byte("home's authority")}},
+		{name: "TLS that trusts anybody", ask: Endpoint{Host: "tcp://far"}, env: map[string]string{"DOCKER_TLS": "1", "DOCKER_CERT_PATH": certs}, host: "tcp://far:2376", tls: whole, skip: true},
+		{name: "TLS of its own", ask: Endpoint{Host: "tcp://far", TLS: certs}, host: "tcp://far:2376", tls: whole},
+		{name: "no TLS", ask: Endpoint{Host: "tcp://far"}, env: map[string]string{"DOCKER_CERT_PATH": certs}, host: "tcp://far:2375"},
+		{name: "TLS means nothing to a socket", env: map[string]string{"DOCKER_HOST": "unix:///b.sock", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/none"}, host: "unix:///b.sock"},
+		{name: "TLS files missing", ask: Endpoint{Host: "tcp://far", TLS: filepath.Join(dir, "none")}, err: "TLS for the Docker engine at tcp://far: open " + filepath.Join(dir, "none", "ca.pem")},
 		{name: "no such context", env: map[string]string{"DOCKER_CONTEXT": "mars", "DOCKER_CONFIG": full}, err: `docker context "mars" does not exist in ` + full},
+		{name: "context with a bad address", env: map[string]string{"DOCKER_CONTEXT": "odd", "DOCKER_CONFIG": full}, err: `docker context "odd": "10.0.0.1" is no engine address`},
 		{name: "broken configuration", env: map[string]string{"DOCKER_CONFIG": filepath.Join(dir, "broken")}, err: "config.json: unexpected end of JSON input"},
-		{name: "no address", host: "localhost:2375", err: `"localhost:2375" is no engine address: want unix:///path/to/docker.sock or tcp://host:port`},
+		{name: "no address", ask: Endpoint{Host: "localhost:2375"}, err: `"localhost:2375" is no engine address: want unix:///path/to/docker.sock, tcp://host:port or ssh://user@host`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := findEndpoint(test.host, func(key string) string { return test.env[key] })
+			got, err := test.ask.resolve(func(key string) string { return test.env[key] })
 			if test.err != "" {
 				wantError(t, err, test.err)
 				return
@@ -81,39 +106,102 @@ func TestFindEndpoint(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(endpoint{})); diff != "" {
-				t.Errorf("-want +got\n%s", diff)
+			if got.Host != test.host || got.SkipTLSVerify != test.skip {
+				t.Errorf("%s, trusts anybody: %t", got.Host, got.SkipTLSVerify)
+			}
+			if diff := cmp.Diff(test.tls, got.TLSData); diff != "" {
+				t.Errorf("TLS (-want +got)\n%s", diff)
 			}
 		})
 	}
 }
 
-func TestReachable(t *testing.T) {
-	here := machine{kernel: "6.1.0"}
-	linux := system.Info{OSType: "linux", OperatingSystem: "Debian GNU/Linux 12", KernelVersion: "6.1.0", Name: "vm"}
+func TestPlaceOf(t *testing.T) {
+	here := machine{name: "vm", kernel: "6.1.0"}
+	linux := system.Info{NCPU: 8, OSType: "linux", OperatingSystem: "Debian GNU/Linux 12", KernelVersion: "6.1.0", Name: "vm"}
 	change := func(f func(*system.Info)) system.Info {
 		info := linux
 		f(&info)
 		return info
 	}
+	rootless := change(func(i *system.Info) { i.SecurityOptions = []string{"name=seccomp,profile=default", "name=rootless"} })
 	for _, test := range []struct {
 		name, host string
 		here       machine
 		info       system.Info
-		want       string // empty: reachable
+		files      bool
+		why        string // empty: its addresses are reached from here
 	}{
-		{"socket", "unix:///run/docker.sock", here, linux, ""},
-		{"loopback", "tcp://127.0.0.1:2375", here, linux, ""},
-		{"loopback by name", "tcp://localhost:2375", here, linux, ""},
-		{"other host", "tcp://10.0.0.1:2375", here, linux, "it runs on another host (vm, kernel 6.1.0)"},
-		{"forwarded socket", "unix:///run/docker.sock", here, change(func(i *system.Info) { i.KernelVersion = "5.10" }), "it runs on another host (vm, kernel 5.10)"},
-		{"desktop", "unix:///run/docker.sock", here, change(func(i *system.Info) { i.OperatingSystem = "Docker Desktop" }), "it is Docker Desktop"},
-		{"rootless", "unix:///run/docker.sock", here, change(func(i *system.Info) { i.SecurityOptions = []string{"name=seccomp,profile=default", "name=rootless"} }), "it is rootless"},
-		{"windows containers", "npipe:////./pipe/docker_engine", machine{}, change(func(i *system.Info) { i.OSType = "windows" }), "it runs windows containers"},
-		{"mac", "unix:///run/docker.sock", machine{}, linux, "this host is not Linux"},
+		{"socket", "unix:///run/docker.sock", here, linux, true, ""},
+		{"loopback", "tcp://127.0.0.1:2375", here, linux, true, ""},
+		{"loopback by name", "tcp://localhost:2375", here, linux, true, ""},
+		{"other host", "tcp://10.0.0.1:2375", here, linux, false, "it runs on vm, kernel 6.1.0, 8 CPUs"},
+		{"ssh", "ssh://me@localhost", here, linux, false, "it runs on vm, kernel 6.1.0, 8 CPUs"},
+		{"forwarded socket", "unix:///run/docker.sock", here, change(func(i *system.Info) { i.KernelVersion = "5.10" }), false, "it runs on vm, kernel 5.10"},
+		{"forwarded socket of a twin", "unix:///run/docker.sock", here, change(func(i *system.Info) { i.Name = "twin" }), false, "it runs on twin, kernel 6.1.0"},
+		{"desktop", "unix:///run/docker.sock", here, change(func(i *system.Info) { i.OperatingSystem = "Docker Desktop" }), true, "Docker Desktop runs it in a virtual machine"},
+		{"rootless", "unix:///run/docker.sock", here, rootless, true, "it is rootless"},
+		{"rootless on another host", "ssh://far", here, rootless, false, "it runs on vm"},
+		{"mac", "unix:///run/docker.sock", machine{}, linux, true, "this host is not Linux"},
+		{"mac and another host", "ssh://far", machine{}, linux, false, "it runs on vm"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := reachable(test.host, test.here, test.info)
+			got := placeOf(test.host, test.here, test.info)
+			if got.addresses != (test.why == "") || got.files != test.files || !strings.Contains(got.why, test.why) || (got.why == "") != got.addresses {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+func TestRunsOn(t *testing.T) {
+	for _, test := range []struct {
+		arch, machine string
+		good          bool
+	}{
+		{"amd64", "x86_64", true}, {"arm64", "aarch64", true}, {"386", "x86_64", true}, {"arm", "armv7l", true},
+		{"amd64", "aarch64", false}, {"arm64", "x86_64", false}, {"riscv64", "x86_64", false}, {"amd64", "", false},
+	} {
+		err := runsOn(test.arch, test.machine, "ssh://far")
+		if (err == nil) != test.good {
+			t.Errorf("%s on %s: %v", test.arch, test.machine, err)
+		}
+		if err != nil {
+			wantError(t, err, "this plimsoll is built for "+test.arch+", but the host of the Docker engine at ssh://far is "+test.machine)
+			wantError(t, err, "--linux-binary FILE")
+		}
+	}
+}
+
+// TestRefusedElsewhere: what cannot be done is refused before anything is
+// created, and named.
+func TestRefusedElsewhere(t *testing.T) {
+	web := topology.Service{Name: "web", Mounts: []topology.Mount{
+		{Type: topology.VolumeMount, Source: "data", Target: "/data"},
+		{Type: topology.TmpfsMount, Target: "/tmp"},
+		{Type: topology.BindMount, Source: "/srv/html", Target: "/html"},
+	}}
+	withoutFiles := web
+	withoutFiles.Mounts = web.Mounts[:2]
+	fits := func() (*selfImage, error) { return &selfImage{}, nil }
+	foreign := func() (*selfImage, error) { return nil, runsOn("arm64", "x86_64", "ssh://far") }
+	for _, test := range []struct {
+		name    string
+		place   place
+		self    func() (*selfImage, error)
+		service topology.Service
+		want    string // empty: not refused
+	}{
+		{"files", place{why: "it runs on far, kernel 5.10"}, fits, web,
+			"it mounts /srv/html of this host at /html, but the engine at ssh://far is not on this host (it runs on far, kernel 5.10): use a named volume"},
+		{"volumes", place{why: "it runs on far"}, fits, withoutFiles, ""},
+		{"files that are shared", place{files: true, why: "a virtual machine"}, fits, web, ""},
+		{"another CPU", place{why: "it runs on far"}, foreign, withoutFiles, "this plimsoll is built for arm64"},
+		{"this host", place{files: true, addresses: true}, foreign, web, ""}, // not asked: it takes time
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := &Engine{host: "ssh://far", place: test.place, self: test.self}
+			err := e.checkElsewhere(test.service)
 			if test.want == "" {
 				if err != nil {
 					t.Error(err)
@@ -121,10 +209,7 @@ func TestReachable(t *testing.T) {
 				return
 			}
 			wantError(t, err, test.want)
-			wantError(t, err, "not supported yet")
-			if !errors.Is(err, engine.ErrUnreachable) {
-				t.Error("it is no engine.ErrUnreachable")
-			}
+			wantError(t, e.createReplica(t.Context(), engine.Op{Service: test.service, Number: 1}), test.want)
 		})
 	}
 }
@@ -171,6 +256,9 @@ func TestUnreachableSaysWhy(t *testing.T) {
 			"no Docker engine answers at " + at + ": connect: permission denied; this user may not open it: become root or a member of the group"},
 		{"Cannot connect to the Docker daemon at " + at + ". Is the docker daemon running?",
 			"no Docker engine answers at " + at + "; is the daemon running"},
+		{"error during connect: Get \"https://far:2376/v1.51/info\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
+			"certificate signed by unknown authority; are the certificates of its TLS the right ones"},
+		{"http: server gave HTTP response: malformed HTTP response \"x\".\n* Are you trying to connect to a TLS-enabled daemon without TLS?", "are the certificates of its TLS the right ones"},
 		{"context deadline exceeded", "no Docker engine answers at " + at + ": context deadline exceeded; is the daemon running"},
 	} {
 		cause := errors.New(test.cause)

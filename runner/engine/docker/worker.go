@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"plimsoll/runner/engine"
+	"plimsoll/scenarios/topology"
 )
 
 const (
@@ -27,7 +31,7 @@ const (
 // worker's stdin, upon which the worker ends and the engine removes its
 // container: neither load nor container is left behind.
 func (e *Engine) Launch(ctx context.Context, stack engine.Stack) (engine.Worker, error) {
-	image, err := e.ensureImage(ctx, engine.SelfImage)
+	image, err := e.ensureSelf(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,11 +74,32 @@ func workerSpec(stack engine.Stack, number int, image string) spec {
 		},
 	}
 	if stack.Topology != nil {
-		for _, n := range stack.Topology.Networks {
-			c.networks = append(c.networks, attachment{network: resourceName(stack.Name, n)})
+		for _, name := range workerNetworks(stack) {
+			c.networks = append(c.networks, attachment{network: name})
 		}
 	}
 	return c
+}
+
+// workerNetworks are the engine's names of the networks on which a worker
+// meets the stack's services.
+func workerNetworks(stack engine.Stack) []string {
+	var names []string
+	for _, n := range stack.Topology.Networks {
+		names = append(names, resourceName(stack.Name, n))
+	}
+	outside := map[string]bool{}
+	for _, s := range stack.Topology.Services {
+		for _, a := range s.Networks {
+			if a.External != "" {
+				outside[a.External] = true
+			}
+		}
+		if s.NetworkMode == topology.BridgeMode || s.NetworkMode == topology.HostMode && len(names) == 0 {
+			outside[network.NetworkBridge] = true
+		}
+	}
+	return append(names, slices.Sorted(maps.Keys(outside))...)
 }
 
 // startWorker attaches to a created container, so that nothing it prints is

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -291,7 +290,7 @@ func (s *suite) endpoint(t *testing.T) {
 		if s.without(Execution) {
 			continue
 		}
-		conn, err := net.DialTimeout("tcp", endpoint.String(), 10*time.Second)
+		conn, err := engine.Dial(t.Context(), s.Engine, endpoint.String(), 10*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -572,7 +571,7 @@ func (s *suite) scale(t *testing.T) {
 		}
 		s.endpoints(t, n)
 		for _, r := range after.Replicas {
-			if r.Number < 2 && !slices.ContainsFunc(before.Replicas, func(b engine.Replica) bool { return b == r }) {
+			if r.Number < 2 && !slices.ContainsFunc(before.Replicas, func(b engine.Replica) bool { return b.ID == r.ID }) {
 				t.Errorf("app=%d: %s is not the one it was: %+v", n, r.Name(), r)
 			}
 		}

@@ -20,13 +20,13 @@ func isSelf(word string) bool { return word == "/plimsoll" || word == "plimsoll"
 
 // runnable says why a service cannot run as a process, if so.
 func runnable(s topology.Service) error {
-	if s.Image != engine.SelfImage {
+	if s.Image != engine.SelfImage || s.Build != nil {
 		return fmt.Errorf("image %q cannot run as a process, only %q can: use Docker (--engine docker)", s.Image, engine.SelfImage)
 	}
 	if len(s.Entrypoint) > 0 && !isSelf(s.Entrypoint[0]) {
 		return fmt.Errorf("entrypoint %q: %w", s.Entrypoint, errNotSelf)
 	}
-	if check := s.Healthcheck; check != nil && (len(check.Test) == 0 || !isSelf(check.Test[0])) {
+	if check := s.Healthcheck; check != nil && len(check.Test) > 0 && !isSelf(check.Test[0]) {
 		return fmt.Errorf("healthcheck %q: %w", check.Test, errNotSelf)
 	}
 	return nil
@@ -108,13 +108,19 @@ func notHonoured(s topology.Service) []string {
 		name  string
 		asked bool
 	}{
-		{"its CPU limit", s.CPUs != 0},
+		{"its CPU limit", s.CPUs != 0 || s.CPUQuota != 0 || s.CPUShares != 0 || s.RealtimeRuntime != 0},
 		{"its choice of CPUs", s.CPUSet != ""},
-		{"its memory limit", s.MemoryBytes != 0},
+		{"its memory limit", s.MemoryBytes != 0 || s.ReservedMemoryBytes != 0},
 		{"its limit of processes", s.PidsLimit != 0},
-		{"its user", s.User != ""},
-		{"its capabilities", s.Privileged || len(s.CapAdd)+len(s.CapDrop) > 0},
+		{"its ulimits", len(s.Ulimits) > 0},
+		{"its user", s.User != "" || len(s.Groups) > 0},
+		{"its capabilities", s.Privileged || len(s.CapAdd)+len(s.CapDrop)+len(s.Security) > 0},
 		{"read-only files", readOnly},
+		{"its configs and secrets", len(s.Files) > 0},
+		{"its devices", len(s.Devices) > 0},
+		{"its sysctls", len(s.Sysctls) > 0},
+		{"its network_mode", s.NetworkMode != "" && s.NetworkMode != topology.HostMode},
+		{"its names of hosts and DNS servers", len(s.Names.ExtraHosts)+len(s.Names.Servers)+len(s.Names.Search) > 0},
 	} {
 		if option.asked {
 			asked = append(asked, option.name)

@@ -76,7 +76,7 @@ func TestWarnings(t *testing.T) {
 	top := &topology.Topology{
 		Networks: []string{"back", "front"},
 		Services: []topology.Service{
-			{Name: "db", MemoryBytes: 1, CPUs: 1.5, CPUSet: "0", PidsLimit: 3, User: "nobody", CapAdd: []string{"ALL"}, ReadOnly: true},
+			{Name: "db", User: "nobody", Limits: topology.Limits{MemoryBytes: 1, CPUs: 1.5, CPUSet: "0", PidsLimit: 3}, Rights: topology.Rights{CapAdd: []string{"ALL"}, ReadOnly: true}},
 			{Name: "proxy", Mounts: []topology.Mount{{ReadOnly: true}}},
 			{Name: "web"},
 		},

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"plimsoll/internal/relay"
 )
 
 func main() {
@@ -28,6 +31,8 @@ func run(args []string) error {
 	switch args[0] {
 	case "worker":
 		return worker()
+	case "dial": // [WITHIN ADDRESS]
+		return relay.Main(context.Background(), args[1:], os.Stdin, os.Stdout)
 	case "serve": // PORT
 		return serve(args[1])
 	case "burn": // CPU-SECONDS, as time.Duration

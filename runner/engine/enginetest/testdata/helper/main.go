@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"plimsoll/internal/relay"
 )
 
 func main() {
@@ -53,6 +56,8 @@ func run(args []string) error {
 		return lookup(args[0])
 	case command == "worker" && len(args) == 0:
 		return worker()
+	case command == "dial": // [WITHIN ADDRESS]
+		return relay.Main(context.Background(), args, os.Stdin, os.Stdout)
 	default:
 		return fmt.Errorf("what is %q with %d arguments?", command, len(args))
 	}
