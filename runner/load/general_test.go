@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -134,6 +135,25 @@ func serve(t *testing.T, h http.HandlerFunc) (string, *meter) {
 	s.Start()
 	t.Cleanup(s.Close)
 	return s.URL, m
+}
+
+// arrivals is when the server got each request. The fast transport's system
+// calls order nothing in the race detector's eyes; the lock does.
+type arrivals struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (a *arrivals) now() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.at = append(a.at, time.Now())
+}
+
+func (a *arrivals) all() []time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.at)
 }
 
 func hello(w http.ResponseWriter, _ *http.Request) {
@@ -424,30 +444,23 @@ func TestOpenLoopKeepsItsSchedule(t *testing.T) {
 }
 
 func checkOpenLoopKeepsItsSchedule(t *testing.T, with load.Transport) {
-	var (
-		mu       sync.Mutex
-		arrivals []time.Time
-	)
+	var seen arrivals
 	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		now := time.Now()
-		mu.Lock()
-		arrivals = append(arrivals, now)
-		mu.Unlock()
+		seen.now()
 		hello(w, r)
 	})
 	const n = 100
 	got, final := run(t.Context(), t, with, open(n, time.Second, url))
-	mu.Lock() // an answer that came by system calls alone orders nothing
-	defer mu.Unlock()
-	if len(arrivals) != n || got.requests.OK != n {
-		t.Fatalf("%d arrivals, %d answers, want %d", len(arrivals), got.requests.OK, n)
+	arrived := seen.all()
+	if len(arrived) != n || got.requests.OK != n {
+		t.Fatalf("%d arrivals, %d answers, want %d", len(arrived), got.requests.OK, n)
 	}
-	for k, at := range arrivals {
+	for k, at := range arrived {
 		if due := time.Duration(k) * 10 * ms; at.Sub(final.Began) < due {
 			t.Errorf("arrival %d came after %v, before it was due at %v", k, at.Sub(final.Began), due)
 		}
 	}
-	if last := arrivals[n-1].Sub(final.Began); last > 3*time.Second {
+	if last := arrived[n-1].Sub(final.Began); last > 3*time.Second {
 		t.Errorf("1 s of load took %v", last)
 	}
 }
@@ -470,14 +483,9 @@ func checkRatesThatChange(t *testing.T, with load.Transport) {
 		"poisson stages":     {func(j *load.Job) { j.RateCount, j.Stages, j.Duration, j.Poisson = 0, stages, 800*ms, true }, 0, 81.25},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var (
-				mu       sync.Mutex
-				arrivals []time.Time
-			)
+			var seen arrivals
 			url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				arrivals = append(arrivals, time.Now())
-				mu.Unlock()
+				seen.now()
 				hello(w, r)
 			})
 			job := open(100, 500*ms, url)
@@ -491,11 +499,11 @@ func checkRatesThatChange(t *testing.T, with load.Transport) {
 				t.Errorf("mean rate %v, %v; want %v", mean, err, c.mean)
 			}
 			got, final := run(t.Context(), t, with, job)
-			total := schedule.Total()
-			if c.want != 0 && total != c.want || got.requests.OK != total || final.Due != total || int64(len(arrivals)) != total {
-				t.Fatalf("%d answers to %d due requests, %d arrivals, want %d (%d)", got.requests.OK, final.Due, len(arrivals), total, c.want)
+			arrived, total := seen.all(), schedule.Total()
+			if c.want != 0 && total != c.want || got.requests.OK != total || final.Due != total || int64(len(arrived)) != total {
+				t.Fatalf("%d answers to %d due requests, %d arrivals, want %d (%d)", got.requests.OK, final.Due, len(arrived), total, c.want)
 			}
-			for k, at := range arrivals {
+			for k, at := range arrived {
 				if due, _ := schedule.Due(int64(k)); at.Sub(final.Began) < due {
 					t.Errorf("arrival %d came after %v, before it was due at %v", k, at.Sub(final.Began), due)
 				}

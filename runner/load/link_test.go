@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,12 +31,9 @@ func TestLinkPhases(t *testing.T) { onEach(t, checkLinkPhases) }
 
 func checkLinkPhases(t *testing.T, with load.Transport) {
 	const work = 30 * ms
-	var mu sync.Mutex
-	var arrived []time.Time
+	var seen arrivals
 	url, _ := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		arrived = append(arrived, time.Now())
-		mu.Unlock()
+		seen.now()
 		time.Sleep(work)
 		hello(w, r)
 	})
@@ -51,7 +47,7 @@ func checkLinkPhases(t *testing.T, with load.Transport) {
 	within(t, "processing", l.Processing.Max(), rtt+work)
 	within(t, "service", l.Service.Max(), 2*rtt+work)
 	within(t, "response", l.Response.Max(), 2*rtt+work)
-	within(t, "the request reached the target after", arrived[0].Sub(begin), rtt+rtt/2)
+	within(t, "the request reached the target after", seen.all()[0].Sub(begin), rtt+rtt/2)
 
 	// Over a kept connection, one round trip less for all but the first.
 	job = closed(3, 1, true, url)

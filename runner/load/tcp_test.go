@@ -367,19 +367,13 @@ func TestTCPJobsThatCannotBeDone(t *testing.T) {
 func TestTCPWithoutAnswerIsNotHeldBack(t *testing.T) { onEach(t, checkTCPNotHeldBack) }
 
 func checkTCPNotHeldBack(t *testing.T, with load.Transport) {
-	var mu sync.Mutex
-	var arrived []time.Time
-	url, g := serveLines(t, func(string, net.Conn) {
-		mu.Lock()
-		defer mu.Unlock()
-		arrived = append(arrived, time.Now())
-	})
+	var seen arrivals
+	url, g := serveLines(t, func(string, net.Conn) { seen.now() })
 	job := overTCP(open(100, 800*ms, url), load.Reply{}, "reading\n")
 	job.Connections = 1
 	got, _ := run(t.Context(), t, with, job)
 	g.count(80)
-	mu.Lock()
-	defer mu.Unlock()
+	arrived := seen.all()
 	together := 0 // with the one before
 	for i := 1; i < len(arrived); i++ {
 		if arrived[i].Sub(arrived[i-1]) < ms {
