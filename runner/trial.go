@@ -225,11 +225,11 @@ func (t *trial) jobs(way site.Way) []load.Job {
 	measured.Targets, measured.Host, measured.Seed = way.Targets, way.Host, t.manifest.Plan.Seed+uint64(t.Index)
 	measured.Mix, measured.Link = mix(t.Scenario, t.load), load.Link(t.env.Link)
 	measured.Trust = t.door().Trust
-	if t.Scenario.Warmup == 0 {
+	if t.Scenario.Warmup.For == 0 {
 		return []load.Job{measured}
 	}
 	warmup := measured
-	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup
+	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup.For
 	// A rate that changes is warmed up at one that does not.
 	rate := t.load.WarmupRate()
 	warmup.RateCount, warmup.RatePer, warmup.Stages, warmup.Sine = rate.Count, rate.Per, nil, nil
