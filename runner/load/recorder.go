@@ -214,10 +214,13 @@ func (r *Recorder) Final(began time.Time) (results.Final, error) {
 		}
 		final.Due = schedule.Total()
 		final.Seconds, final.Behind = r.pace.summary()
-		if r.sent == final.Due {
+		switch {
+		case r.sent == final.Due:
 			// What comes after the last due instant belongs to the load: a
 			// rate that ends low would else seem higher than it was.
 			final.Length = max(final.Length, r.job.Duration)
+		case r.job.stopped():
+			final.Due = r.sent
 		}
 	}
 	return final, nil
