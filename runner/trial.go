@@ -36,6 +36,7 @@ type trial struct {
 	log     *results.TrialWriter
 	tally   *results.Tally
 	summary results.Trial
+	state   *state
 	// begun is the begin of the measured phase; zero before.
 	begun time.Time
 }
@@ -56,6 +57,7 @@ func (r *run) trial(ctx context.Context, pt plan.Trial, keep bool) (*results.Tri
 		run: r, Trial: pt, env: env, load: ld, log: log, tally: results.NewTally(),
 		site: r.site(env, pt),
 	}
+	t.state = t.newState()
 	err = t.execute(ctx)
 	if failed := err != nil; !r.Attach && (!keep || failed) {
 		r.Progress.Doing("taking down")
@@ -159,9 +161,7 @@ func (t *trial) applyLoad(ctx context.Context, way site.Way, meters *sampler.Sam
 	}
 	for _, job := range jobs {
 		if job.Phase == results.Warmup {
-			t.Progress.Doing("warming up")
-			begin := func() (time.Time, error) { return time.Now(), nil }
-			if _, err := client.Run(ctx, job.Phase, begin, t.observe); err != nil {
+			if err := t.warmUp(ctx, client); err != nil {
 				return fmt.Errorf("warm-up: %w", err)
 			}
 			continue
@@ -203,6 +203,9 @@ func (t *trial) observe(l results.Line) error {
 	switch line := l.(type) {
 	case results.Interval:
 		t.Progress.Second(line)
+		if line.Phase == results.Measure {
+			t.state.addMeasured(line)
+		}
 	case results.Final:
 		if line.Phase == results.Measure {
 			line.Began = t.begun // the worker's clock may be another one
@@ -301,11 +304,15 @@ func (t *trial) summarize(state engine.State, startup map[string]time.Duration, 
 		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
 		Target: t.door().Target, Link: t.env.Link, Metering: meters.Source(),
 		Images: map[string]string{},
+		Steady: t.state.steadiness(t.Scenario.Warmup, t.load),
 	}
 	for _, replica := range state.Replicas {
 		base.Images[replica.Service] = replica.Image
 	}
 	t.summary = t.tally.Trial(base)
+	if t.Attach || t.env.Topology == nil {
+		t.summary.ColdStart = nil // it has been running before
+	}
 	t.summary.RequestedRate = t.requestedRate(t.summary.Due)
 	t.summary.Validity = results.Judge(t.summary, t.calibration(t.Environment, t.Load))
 }
