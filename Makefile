@@ -13,7 +13,7 @@ RACE := ./fixtures/... ./results/... ./runner/...
 
 # Tests that hold measured numbers against known truths. They want the machine
 # for themselves; go test runs packages side by side.
-TRUTH := ^Test(CountsAgreeExactly|CPUPerRequestIsTrue|PercentilesAreTrue|AgreesWithAB|FreezeIsTrue|StartUpTakesNoLongerThanCompose|StarvedWorkerIsInvalid)$$
+TRUTH := ^Test(CountsAgreeExactly|CPUPerRequestIsTrue|PercentilesAreTrue|AgreesWithAB|FreezeIsTrue|StartUpTakesNoLongerThanCompose|StarvedWorkerIsInvalid|GateOnStacks)$$
 
 ROUNDS ?= 10
 
