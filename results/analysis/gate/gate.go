@@ -1,6 +1,6 @@
-// Package gate decides whether a candidate's tail latency is worse than its
-// baseline's, from rounds in which both were measured one after the other. It
-// is a pure function of the rounds: three verdicts that claim something, and
+// Package gate decides whether a candidate is slower than its baseline, in its
+// tail latency or whatever else is judged, from rounds in which both were
+// measured one after the other. It is a pure function of the rounds: three verdicts that claim something, and
 // one that says why nothing can be claimed. docs/method.md holds its measured
 // error rates.
 package gate
@@ -118,8 +118,8 @@ func Judge(rounds []Round, s Settings, more bool) (Decision, error) {
 		end = later(r.Baseline.Ended, r.Candidate.Ended)
 		least := r.few(s.Percentile)
 		if least < enoughAbove {
-			return d.invalid(Unresolved, "round %d: a p%g needs %.0f requests in each load at the least: raise its rate or its duration",
-				i+1, s.Percentile, math.Ceil(enoughAbove*100/(100-s.Percentile)-rounding)), nil
+			return d.invalid(Unresolved, "round %d: a %s needs %.0f requests in each load at the least: raise its rate or its duration",
+				i+1, s.Metric, math.Ceil(enoughAbove*100/(100-s.Percentile)-rounding)), nil
 		}
 		poorest = min(poorest, least)
 		counted = append(counted, r)
@@ -143,7 +143,7 @@ func Judge(rounds []Round, s Settings, more bool) (Decision, error) {
 		break
 	}
 	if poorest < fewAbove {
-		d.Warnings = append(d.Warnings, fmt.Sprintf("each p%g rests on as few as %.0f requests above it; %d make it steadier", s.Percentile, poorest, fewAbove))
+		d.Warnings = append(d.Warnings, fmt.Sprintf("each %s rests on as few as %.0f requests above it; %d make it steadier", s.Metric, poorest, fewAbove))
 	}
 	if d.Verdict != "" {
 		return d, nil
@@ -182,7 +182,7 @@ func (s Settings) look(rounds []Round, a, b []float64, spend Spend) (Look, Verdi
 	if !slices.ContainsFunc(append(slices.Clone(a), b...), func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
 		s.measure(&l, rounds, a, b)
 	} else if !l.Errors.Exceeded {
-		return l, Invalid, Unresolved, fmt.Sprintf("a round has no p%g", s.Percentile)
+		return l, Invalid, Unresolved, fmt.Sprintf("a round has no %s", s.Metric)
 	}
 	switch {
 	case l.Errors.Proven:
@@ -192,8 +192,8 @@ func (s Settings) look(rounds []Round, a, b []float64, spend Spend) (Look, Verdi
 	case l.Lower != nil && *l.Lower > 0 && (l.Estimate == nil || *l.Estimate >= s.MinEffect):
 		return l, Fail, Latency, s.rise(l)
 	case l.Upper != nil && *l.Upper < s.Tolerance:
-		return l, Pass, Latency, fmt.Sprintf("a rise of the p%g by %s or more is excluded (%s sure)%s",
-			s.Percentile, percent(s.Tolerance), s.sure(func(look Spend) float64 { return look.Beta }), by(l))
+		return l, Pass, Latency, fmt.Sprintf("a rise of the %s by %s or more is excluded (%s sure)%s",
+			s.Metric, percent(s.Tolerance), s.sure(func(look Spend) float64 { return look.Beta }), by(l))
 	}
 	return l, Continue, Latency, s.doubt(l)
 }

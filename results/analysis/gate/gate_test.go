@@ -78,8 +78,9 @@ func TestJudge(t *testing.T) {
 		{name: "a void round need not be whole", rounds: append(steadily(4, slower(.30)), Round{Void: []string{"did not start"}}), more: true, verdict: Continue, reason: TooFew, counted: 4, next: 5},
 		{name: "too few requests", rounds: steadily(5, requests(1_999)), verdict: Invalid, reason: Unresolved, says: "a p99 needs 2000 requests"},
 		{name: "requests enough", rounds: steadily(5, requests(2_000)), verdict: Fail, reason: Latency, counted: 5},
-		{name: "too few for a p99.9", rounds: steadily(5, requests(19_999)), settings: func(s *Settings) { s.Percentile = 99.9 }, verdict: Invalid, reason: Unresolved, says: "a p99.9 needs 20000 requests"},
+		{name: "too few for a p99.9", rounds: steadily(5, requests(19_999)), settings: func(s *Settings) { s.Metric, s.Percentile = "p99.9", 99.9 }, verdict: Invalid, reason: Unresolved, says: "a p99.9 needs 20000 requests"},
 		{name: "enough for a p99.9", rounds: steadily(5, requests(20_000)), settings: func(s *Settings) { s.Percentile = 99.9 }, verdict: Fail, reason: Latency, counted: 5},
+		{name: "no percentile needs no number of requests", rounds: steadily(5, requests(10)), settings: func(s *Settings) { s.Metric, s.Percentile = "CPU per request", 0 }, verdict: Fail, reason: Latency, counted: 5, says: "the CPU per request rose by 30 %"},
 		{name: "no value", rounds: steadily(5, constant(0)), verdict: Invalid, reason: Unresolved, counted: 5, says: "no p99"},
 
 		{name: "everything fails at once", rounds: steadily(5, failing(10_000, 1)), verdict: Fail, reason: Failures, counted: 5, says: "100 % of the candidate's requests failed, 0 % of the baseline's, more in 5 rounds and fewer in 0"},
@@ -417,6 +418,7 @@ func TestCandidateFirst(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
+		"no name":            func(s *Settings) { s.Metric = "" },
 		"percentile":         func(s *Settings) { s.Percentile = 100 },
 		"smallest rise":      func(s *Settings) { s.MinEffect = 0 },
 		"tolerance":          func(s *Settings) { s.Tolerance = .04 },

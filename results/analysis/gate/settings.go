@@ -8,7 +8,11 @@ import (
 // Settings say what the gate asks and how sure it has to be. Shares are
 // fractions: 0.05 is 5 %.
 type Settings struct {
-	// Percentile of the response time that is judged, in percent.
+	// Metric is what is judged, as a reader knows it: "p99". More of it is
+	// worse.
+	Metric string
+	// Percentile of the response time that the metric is, in percent; 0: it is
+	// something else, which needs no number of requests to be resolved.
 	Percentile float64
 	// MinEffect is the smallest rise that fails: a smaller one is left alone,
 	// however certain it is.
@@ -40,7 +44,7 @@ type Spend struct {
 // excluded by a pass; looks after 5, 10, 15 and 20 rounds.
 func Default() Settings {
 	return Settings{
-		Percentile: 99, MinEffect: 0.05, Tolerance: 0.10, Looks: Spread(0.01, 0.08, 5, 10, 15, 20),
+		Metric: "p99", Percentile: 99, MinEffect: 0.05, Tolerance: 0.10, Looks: Spread(0.01, 0.08, 5, 10, 15, 20),
 		ErrorMargin: 0.001, MaxVoid: 0.25,
 	}
 }
@@ -74,7 +78,9 @@ const (
 
 func (s Settings) check() error {
 	switch {
-	case !(s.Percentile > 0 && s.Percentile < 100):
+	case s.Metric == "":
+		return fmt.Errorf("gate: the metric that is judged has no name")
+	case !(s.Percentile >= 0 && s.Percentile < 100):
 		return fmt.Errorf("gate: percentile %v is not between 0 and 100", s.Percentile)
 	case !(s.MinEffect > 0) || math.IsInf(s.MinEffect, 0):
 		return fmt.Errorf("gate: smallest rise that fails is %v; it has to be above 0", s.MinEffect)

@@ -8,10 +8,10 @@ import (
 
 func (s Settings) rise(l Look) string {
 	if l.Estimate == nil {
-		return fmt.Sprintf("the candidate's p%g is at least the timeout, and rose by more than %s", s.Percentile, percent(*l.Lower))
+		return fmt.Sprintf("the candidate's %s is at least the timeout, and rose by more than %s", s.Metric, percent(*l.Lower))
 	}
-	return fmt.Sprintf("the p%g rose by %s (%s sure that it rose by more than %s)",
-		s.Percentile, percent(*l.Estimate), s.sure(func(look Spend) float64 { return look.Alpha }), percent(*l.Lower))
+	return fmt.Sprintf("the %s rose by %s (%s sure that it rose by more than %s)",
+		s.Metric, percent(*l.Estimate), s.sure(func(look Spend) float64 { return look.Alpha }), percent(*l.Lower))
 }
 
 // doubt says what a look that did not decide has shown: never that there is no
@@ -22,10 +22,10 @@ func (s Settings) doubt(l Look) string {
 		words = append(words, l.Errors.text()+": too few for proof, too many for a pass")
 	}
 	if l.Estimate != nil {
-		words = append(words, fmt.Sprintf("after %d rounds the p%g changed by %s, between %s and %s",
-			l.Rounds, s.Percentile, signed(l.Estimate), limit(l.Lower), limit(l.Upper)))
+		words = append(words, fmt.Sprintf("after %d rounds the %s changed by %s, between %s and %s",
+			l.Rounds, s.Metric, signed(l.Estimate), limit(l.Lower), limit(l.Upper)))
 	} else {
-		words = append(words, fmt.Sprintf("after %d rounds the change of the p%g cannot be estimated: too many requests timed out", l.Rounds, s.Percentile))
+		words = append(words, fmt.Sprintf("after %d rounds the change of the %s cannot be estimated: too many requests timed out", l.Rounds, s.Metric))
 	}
 	if l.Detectable != nil {
 		words = append(words, fmt.Sprintf("the smallest rise these rounds could show is %s; about %d rounds would show %s",
