@@ -75,6 +75,25 @@ func New(seconds []*latency.Histogram) *Run {
 	return r
 }
 
+// Join returns one run with the seconds of all, one run after the other. It is
+// for what all of them hold together; the limits of an [Estimate] of it mean
+// nothing, because runs differ by more than the time between them.
+func Join(runs ...*Run) *Run {
+	all := new(Run)
+	for _, r := range runs {
+		all.seconds += r.seconds
+	}
+	begin := 0
+	for _, r := range runs {
+		for _, g := range r.latency {
+			all.add(g.value, begin+g.second, g.n)
+		}
+		begin += r.seconds
+	}
+	all.sort()
+	return all
+}
+
 func (r *Run) add(value time.Duration, second int, n int64) {
 	r.latency = append(r.latency, group{value, second, n})
 	r.total += n
@@ -131,8 +150,7 @@ func (r *Run) Estimate(percentile float64) Estimate {
 	above := r.above(p, e.Value)
 	e.Above = r.total - rank(p*float64(r.total), r.total)
 	e.Episodes = kish(above)
-	const hair = 1e-9 // sums of parts are not exact
-	e.Resolved = e.Episodes >= resolvedEpisodes-hair && e.Above >= resolvedAbove
+	e.Resolved = e.Episodes >= resolvedEpisodes && e.Above >= resolvedAbove
 	if r.seconds < batches || slices.Contains(r.batch[:], 0) {
 		e.Missing, e.Resolved = TooShort, false
 		return e
@@ -267,5 +285,6 @@ func kish(counts []float64) float64 {
 	if squares == 0 {
 		return 0
 	}
-	return sum * sum / squares
+	// The parts of ties do not add up to the last digit.
+	return math.Round(1000*sum*sum/squares) / 1000
 }
