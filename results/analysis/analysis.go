@@ -49,7 +49,7 @@ func Summarize(run *results.Run) (*Document, error) {
 	}
 	doc.sortGroups(groups)
 	for _, g := range groups {
-		cell := summarize(g, m.Loads[g.load])
+		cell := summarize(g, m.Loads[g.load], m.Provenance)
 		doc.Findings = append(doc.Findings, findings(&cell, g)...)
 		doc.Cells = append(doc.Cells, cell)
 	}
