@@ -118,7 +118,7 @@ func firstWith(doc *analysis.Document, v analysis.Verdict) string {
 	}
 	if text == "" && v == analysis.InvalidResult {
 		for _, c := range doc.Cells {
-			if c.Trials > 0 && c.Counted == 0 {
+			if c.Trials > 0 && c.Counted+c.Unsteady == 0 {
 				return "no trial counts in " + c.Name
 			}
 		}
