@@ -56,7 +56,7 @@ func Summarize(run *results.Run) (*Document, error) {
 	doc.Findings = orderFindings(append(runFindings(doc, m), doc.Findings...))
 	doc.Comparisons = comparisons(doc)
 	doc.Scalings = scalings(doc)
-	doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+	doc.Objectives = judge(m, groups, doc.Cells)
 	doc.Headlines = headlines(doc)
 	doc.Warnings = distinct(doc.Warnings)
 	return doc, nil
@@ -215,7 +215,8 @@ func (d *Document) Cell(environment, scale, load string) *Cell {
 // Verdict is what the run says, the worst of what was judged: Fail when an
 // objective failed; InvalidResult when an objective, or a cell, has only
 // invalid trials to go by; Inconclusive when an objective could not be decided,
-// or was stated and then judged nowhere; else Pass.
+// or was stated and then judged nowhere, or when nothing was measured; else
+// Pass.
 func (d *Document) Verdict() Verdict {
 	seen := map[Verdict]bool{}
 	judged := map[string]bool{}
@@ -233,7 +234,7 @@ func (d *Document) Verdict() Verdict {
 		return Fail
 	case seen[InvalidResult]:
 		return InvalidResult
-	case seen[Inconclusive] || slices.Contains(slices.Collect(maps.Values(judged)), false):
+	case seen[Inconclusive] || d.unmeasured() || slices.Contains(slices.Collect(maps.Values(judged)), false):
 		return Inconclusive
 	}
 	return Pass
