@@ -236,7 +236,8 @@ func (b *builder) rest() {
 		b.contents.Add("warmup", "has no until; write {until: steady, limit: 4m}, or a duration such as 10s")
 	}
 	b.scenario.Warmup = b.file.Warmup.plain()
-	for _, o := range b.file.Objectives {
+	for i, o := range b.file.Objectives {
+		o.Place = b.contents.Place(fmt.Sprintf("objectives[%d]", i))
 		b.scenario.Objectives = append(b.scenario.Objectives, Objective(o))
 	}
 }
