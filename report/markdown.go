@@ -19,6 +19,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.gate()
 	m.objectives()
 	m.matrices()
+	m.warmups()
 	m.comparisons()
 	m.findings()
 	m.requests()

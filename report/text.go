@@ -36,6 +36,7 @@ func writeText(w io.Writer, doc *analysis.Document, colour bool) error {
 	t.gate()
 	t.objectives()
 	t.matrices()
+	t.warmups()
 	t.comparisons()
 	t.findings()
 	t.rest()
