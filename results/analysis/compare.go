@@ -252,7 +252,7 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	if pinned := pinnedIn(doc, to); pinned != "" {
 		list = append(list, pinned)
 	}
-	if d := min(from.Duration.Min, to.Duration.Min); d < float64(steadyAfter) {
+	if d := min(from.Duration.Min, to.Duration.Min); d < float64(steadyAfter) && !(from.knownSteady() && to.knownSteady()) {
 		list = append(list, fmt.Sprintf("measured for less than the %v that can show a steady state", steadyAfter))
 	}
 	fewest := min(from.Counted, to.Counted)

@@ -9,6 +9,7 @@ import (
 
 	"plimsoll/internal/units"
 	"plimsoll/results"
+	"plimsoll/results/steady"
 )
 
 const (
@@ -124,6 +125,15 @@ func findCold(_ *Cell, g *cellGroup) []Finding {
 // measured reports whether the cell has figures to go by, be they of a system
 // that was not in a steady state.
 func (c *Cell) measured() bool { return c.Counted+c.Unsteady > 0 }
+
+// knownSteady reports whether every trial that counts was found steady before it
+// was measured: then also a short one measured a steady state.
+func (c *Cell) knownSteady() bool {
+	return c.Counted > 0 && !slices.ContainsFunc(c.Detail, func(t TrialDetail) bool {
+		ok, _ := t.MayBeCompared()
+		return ok && (t.Steady == nil || t.Steady.Verdict != steady.Steady)
+	})
+}
 
 // neverSteady says why none of the cell's trials may decide anything, though
 // some are valid; empty if one may.
