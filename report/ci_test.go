@@ -91,7 +91,8 @@ func bare() *analysis.Document {
 }
 
 func allOf(t *testing.T) map[string]*analysis.Document {
-	return map[string]*analysis.Document{"twip-1": document(t, "twip-1"), "twip-6": document(t, "twip-6"), "hostile": hostile(), "bare": bare()}
+	return map[string]*analysis.Document{"twip-1": document(t, "twip-1"), "twip-6": document(t, "twip-6"), "hostile": hostile(), "bare": bare(),
+		"gate-fail": document(t, "gate-fail"), "gate-pass": document(t, "gate-pass")}
 }
 
 func TestGoldenOfCI(t *testing.T) {
@@ -187,7 +188,7 @@ func TestJUnitForm(t *testing.T) {
 	docs := allOf(t)
 	docs["empty"] = &analysis.Document{Title: "empty"}
 	for name, want := range map[string][4]int{ // cases, failures, errors, skipped
-		"twip-6": {25, 0, 1, 12}, "hostile": {9, 1, 3, 4}, "bare": {3, 0, 1, 1}, "empty": {0, 0, 0, 0},
+		"twip-6": {25, 0, 1, 12}, "hostile": {9, 1, 3, 4}, "bare": {3, 0, 1, 1}, "gate-fail": {3, 1, 0, 0}, "gate-pass": {3, 0, 0, 0}, "empty": {0, 0, 0, 0},
 	} {
 		number, err := checkJUnit(render(t, report.JUnit, docs[name]))
 		if err != nil {
