@@ -142,6 +142,9 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 	if opt.Resume, err = results.Open(dir); err != nil {
 		return opt, err
 	}
+	if opt.Resume.Manifest.Gate != nil {
+		return opt, usageErrorf("%s is a gate's: its rounds have to follow one another, so it is started anew, not resumed", dir)
+	}
 	if opt.Scenario, err = scenarios.Read(filepath.Join(dir, results.ScenarioFile)); err != nil {
 		return opt, err
 	}
