@@ -47,11 +47,11 @@ tell · 97 they must not be judged · 96 an environment did not start`,
 			&cli.StringFlag{Name: "tolerance", Value: "10%", Usage: "a rise of this `SHARE` has to be excluded for a pass"},
 			&cli.StringFlag{Name: "looks", Value: "5,10,15,20", Usage: "decide after so many `ROUNDS`"},
 			&cli.StringFlag{Name: "out", Value: "results", Usage: "make the run's folder in `DIR`"},
+			extraReportFlag(),
 			transportFlag(),
 			&cli.BoolFlag{Name: "dry-run", Usage: "print every trial that may come and how long it takes, start nothing"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order in each round and of the request mix (default: drawn)"},
 			&cli.DurationFlag{Name: "ready-within", Value: time.Minute, Usage: "how `LONG` a replica may take to become ready"},
-			extraReportFlag(),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		),
 		DisableSliceFlagSeparator: true,
@@ -204,10 +204,9 @@ func shareFlag(cmd *cli.Command, name string) (float64, error) {
 
 // gateLoad picks the load that fits the metrics, if it is clear which.
 func gateLoad(s *scenarios.Scenario, wanted string, metrics []string) (string, error) {
-	var fitting, all []string
+	var fitting []string
 	why := ""
 	for _, l := range s.Loads {
-		all = append(all, l.Name)
 		if reason := unfit(l, metrics); reason == "" {
 			fitting = append(fitting, l.Name)
 		} else if l.Name == wanted {
