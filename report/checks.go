@@ -127,12 +127,14 @@ func measuredChecks(doc *analysis.Document, others []check) []check {
 	return list
 }
 
-// finishedChecks has one entry for each environment of which trials failed.
+// finishedChecks has one entry for each environment of which trials failed, and
+// one for a run that ended before its time. Where a gate's trial failed its
+// round is void, and another one is measured.
 func finishedChecks(doc *analysis.Document) []check {
 	var list []check
 	for _, f := range doc.Failures {
 		if doc.Gate != nil && !f.NotStarted {
-			continue // its round is void, and another one was measured
+			continue
 		}
 		why := fmt.Sprintf("trial %d: %s", f.Index, f.Reason)
 		i := slices.IndexFunc(list, func(c check) bool { return c.environment == f.Environment })
@@ -141,6 +143,9 @@ func finishedChecks(doc *analysis.Document) []check {
 			continue
 		}
 		list[i].why += "\n" + why
+	}
+	if len(list) == 0 && doc.Gate == nil && doc.Outcome != "complete" {
+		list = append(list, check{name: allFinished, verdict: analysis.InvalidResult, why: ending(doc)})
 	}
 	return list
 }
@@ -190,6 +195,19 @@ func printable(s string) string {
 	}, s)
 }
 
+// ending says how many trials were finished and, if it was not all that was
+// planned, how the run ended.
+func ending(doc *analysis.Document) string {
+	text := fmt.Sprintf("%d of %s", doc.Finished, count(doc.Planned, "trial"))
+	switch doc.Outcome {
+	case "complete":
+		return text
+	case "":
+		return text + ", cut off"
+	}
+	return text + ", " + doc.Outcome
+}
+
 // tally counts what was judged by its verdict, and the trials.
 func tally(doc *analysis.Document) string {
 	number := map[analysis.Verdict]int{}
@@ -207,7 +225,7 @@ func tally(doc *analysis.Document) string {
 			parts = append(parts, fmt.Sprintf("%s %s", units.Count(int64(n)), v))
 		}
 	}
-	return strings.Join(append(parts, fmt.Sprintf("%d of %s", doc.Finished, count(doc.Planned, "trial"))), ", ")
+	return strings.Join(append(parts, ending(doc)), ", ")
 }
 
 // cellFigures prints what is known of each cell in a few lines, by its name.
