@@ -64,6 +64,7 @@ var layers = map[string]int{
 // within are the arrows inside a floor.
 var within = []string{
 	"report -> report/plot",
+	"results/analysis -> results/analysis/gate",
 	"scenarios/draft -> scenarios",
 	"scenarios/draft -> scenarios/topology",
 	"scenarios/lint -> scenarios",
