@@ -150,6 +150,7 @@ type sides struct {
 	Metric   string
 	Better   string // which direction is better
 	Apart    string
+	Interval string // of Apart, or why there is none
 	Standing string
 	Decided  bool
 	Best     string // environment
@@ -198,6 +199,9 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 	}
 	if c.Ratio > 0 {
 		s.Apart = apart(c.Ratio)
+		if s.Interval = noInterval(c); s.Interval == "" {
+			s.Interval = confidence() + ": " + c.Interval.Text()
+		}
 	}
 	var longest float64
 	for _, side := range c.Sides {

@@ -181,6 +181,9 @@ func (t *textReport) comparisons() {
 	out := newTable()
 	s.fill(out)
 	t.table(out)
+	for _, why := range s.intervals {
+		t.paragraph("", why)
+	}
 	for i, n := range s.notes {
 		t.paragraph(fmt.Sprintf("[%d] ", i+1), n)
 	}
