@@ -22,7 +22,7 @@ func HTML(w io.Writer, doc *analysis.Document) error {
 	if err != nil {
 		return err
 	}
-	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html")
+	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html", "page/figure.html")
 	if err != nil {
 		return err
 	}
