@@ -20,6 +20,7 @@ import (
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/lint"
 	"plimsoll/scenarios/plan"
+	"plimsoll/scenarios/yamlfile"
 )
 
 func newRunCommand(std streams) *cli.Command {
@@ -137,6 +138,9 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 	if opt.Resume, err = results.Open(dir); err != nil {
 		return opt, err
 	}
+	if opt.Resume.Manifest.Gate != nil {
+		return opt, usageErrorf("%s is a gate's: its rounds have to follow one another, so it is started anew, not resumed", dir)
+	}
 	if opt.Scenario, err = scenarios.Read(filepath.Join(dir, results.ScenarioFile)); err != nil {
 		return opt, err
 	}
@@ -212,5 +216,11 @@ func findRun(name, out string) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", usageErrorf("no run %q: neither a folder nor a run in %s; plimsoll list shows the runs", name, cmp.Or(out, "."))
+	names := []string{"latest"}
+	if runs, err := storedRuns(out); err == nil { // it only helps to find the right name
+		for _, r := range runs {
+			names = append(names, r.Manifest.ID)
+		}
+	}
+	return "", usageErrorf("no run %q: neither a folder nor a run in %s%s; plimsoll list shows the runs", name, cmp.Or(out, "."), yamlfile.DidYouMean(name, names))
 }

@@ -42,8 +42,8 @@ func sideOf(s Subject) PairingSide {
 	return PairingSide{Asked: s.Asked, Run: s.Manifest.ID, Scenario: s.Manifest.Scenario, Started: s.Manifest.Started, Selector: s.Selector}
 }
 
-// labels tell the sides apart in as few words as will do.
-func labels(a, b Subject) (string, string) {
+// sideLabels tell the sides apart in as few words as will do.
+func sideLabels(a, b Subject) (string, string) {
 	var left, right []string
 	add := func(l, r string) {
 		if l != r {
@@ -87,7 +87,7 @@ func orNone(value string) string {
 func refusal(a, b pairSide) []Difference {
 	var l ledger
 	if sameRun(a.Subject, b.Subject) && a.cell.Name == b.cell.Name {
-		return []Difference{{What: "both sides are the same trials", A: a.cell.Name, B: b.cell.Name}}
+		return []Difference{{What: "both sides are the same trials"}}
 	}
 	if a.cell.Counted == 0 || b.cell.Counted == 0 {
 		return []Difference{{What: "trials that count", A: countedText(a.cell), B: countedText(b.cell)}}
@@ -119,8 +119,15 @@ func countedText(c *Cell) string {
 func (l *ledger) loads(a, b pairSide) {
 	x, y := a.Manifest.Loads[a.cell.Load], b.Manifest.Loads[b.cell.Load]
 	before := len(*l)
-	number := func(n int) string { return units.Count(int64(n)) }
-	l.add("mode", a.cell.Mode, b.cell.Mode)
+	number := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return units.Count(int64(n))
+	}
+	if l.add("mode", a.cell.Mode, b.cell.Mode); len(*l) > before {
+		return // nothing else can be alike then
+	}
 	l.add("requests", number(x.Requests), number(y.Requests))
 	l.add("concurrency", number(a.cell.Concurrency), number(b.cell.Concurrency))
 	l.add("think time", units.Duration(x.Think), units.Duration(y.Think))
@@ -135,8 +142,15 @@ func (l *ledger) loads(a, b pairSide) {
 		return
 	}
 	l.add("timeout", units.Duration(s.Timeout), units.Duration(t.Timeout))
-	l.add("redirects", number(s.Redirects), number(t.Redirects))
-	l.add("cookies", fmt.Sprint(s.Cookies), fmt.Sprint(t.Cookies))
+	l.add("redirects that are followed", number(s.Redirects), number(t.Redirects))
+	l.add("cookies", jar(s), jar(t))
+}
+
+func jar(l scenarios.Load) string {
+	if l.Cookies {
+		return "a jar for each sender"
+	}
+	return ""
 }
 
 func connections(l results.LoadSummary) string {
@@ -306,7 +320,8 @@ func imagesOf(s pairSide) map[string]string {
 	return list
 }
 
-// cautions are what a reader of the pair's numbers has to know.
+// cautions are what a reader of the pair's numbers has to know beside the
+// findings of its cells.
 func cautions(a, b pairSide) []string {
 	list := []string{}
 	if a.Manifest.Provenance.Attached || b.Manifest.Provenance.Attached {
@@ -322,21 +337,8 @@ func cautions(a, b pairSide) []string {
 		if n := side.invalid(); n > 0 {
 			list = append(list, fmt.Sprintf("%d of %s of %s%s invalid and left out.", n, plural(side.Trials, "trial"), side.name, are(n)))
 		}
-		for i := range side.Detail {
-			if t := &side.Detail[i].Trial; t.Validity.Verdict == results.Suspect {
-				list = append(list, fmt.Sprintf("Trial %d of %s is suspect: %s.", t.Trial, side.name, strings.Join(t.Validity.Reasons, "; ")))
-			}
-		}
-		if side.Stall != nil {
-			list = append(list, fmt.Sprintf("%s of %s waited in one stall and hold %.0f %% of all request time; without them it would answer about %s.",
-				plural(int(side.Stall.Requests), "request"), side.name, 100*side.Stall.Share, about(side.Stall.Without)))
-		}
-		switch {
-		case side.P99.Untold:
-		case side.countless():
+		if !side.P99.Untold && side.countless() {
 			list = append(list, fmt.Sprintf("On how many requests the percentiles of %s rest is not told.", side.name))
-		case side.Tail < fewInTail:
-			list = append(list, fmt.Sprintf("The p99 of %s rests on %s in all.", side.name, plural(int(side.Tail), "request")))
 		}
 		if side.Untold {
 			list = append(list, fmt.Sprintf("How many requests of %s failed is not told.", side.name))

@@ -60,12 +60,12 @@ func ratioOf(a, b []float64, pairs int) (float64, Interval) {
 	// Of three and five values the table has limits, too, but so few do not
 	// show whether the sides vary alike, which the test takes for granted.
 	if needed := gate.Needed(alpha); min(len(a), len(b)) < needed {
-		return ratio, Interval{None: fmt.Sprintf("%s, and %.0f %% takes %d of each", trialsOf(len(a), len(b)), 100*Confidence, needed)}
+		return ratio, Interval{None: fmt.Sprintf("%s, and %.0f %% takes %d of each", trialCounts(len(a), len(b)), 100*Confidence, needed)}
 	}
 	return ratio, Interval{Low: math.Exp(low), High: math.Exp(high)}
 }
 
-func trialsOf(a, b int) string {
+func trialCounts(a, b int) string {
 	if a == b {
 		return plural(a, "trial") + " of each"
 	}

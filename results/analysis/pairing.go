@@ -129,7 +129,12 @@ type Difference struct {
 }
 
 // Text is a difference in words: "load, concurrency: A has 10, B has 20".
-func (d Difference) Text() string { return fmt.Sprintf("%s: A has %s, B has %s", d.What, d.A, d.B) }
+func (d Difference) Text() string {
+	if d.A == "" && d.B == "" {
+		return d.What
+	}
+	return fmt.Sprintf("%s: A has %s, B has %s", d.What, d.A, d.B)
+}
 
 // sameRun reports whether both sides are of one run. A copy of a run's folder
 // is that run.
@@ -154,7 +159,7 @@ func Compare(a, b Subject) (*Pairing, error) {
 		Pairs: []Pair{}, Refused: []Refusal{}, Unmatched: []string{}, Differences: []Difference{},
 		Warnings: distinct(slices.Concat(a.Document.Warnings, b.Document.Warnings)),
 	}
-	p.A.Label, p.B.Label = labels(a, b)
+	p.A.Label, p.B.Label = sideLabels(a, b)
 	if !sameRun(a, b) {
 		p.Advisory = advisory
 	}
@@ -236,7 +241,8 @@ func (p *Pairing) add(a, b pairSide) {
 		pairSide
 	}{{"A", a}, {"B", b}} {
 		for _, f := range side.Document.Findings {
-			if f.Cell == side.cell.Name {
+			// What an invalid trial showed is not among the numbers.
+			if f.Cell == side.cell.Name && f.Kind != "invalid" {
 				f.Cell = side.name
 				pair.Findings = append(pair.Findings, f)
 			}
