@@ -113,12 +113,14 @@ type Refusal struct {
 }
 
 // Text is a refusal in a sentence.
-func (r Refusal) Text() string {
+func (r Refusal) Text() string { return r.Name + ": " + r.why() }
+
+func (r Refusal) why() string {
 	parts := make([]string, 0, len(r.Differences))
 	for _, d := range r.Differences {
 		parts = append(parts, d.Text())
 	}
-	return r.Name + ": " + strings.Join(parts, "; ")
+	return strings.Join(parts, "; ")
 }
 
 // Difference is a thing that differs, with both sides' values.
@@ -196,11 +198,20 @@ func (p *Pairing) Refusal() string {
 		return "no cell of A has a counterpart of the same environment, scale and load in B (" + strings.Join(p.Unmatched, ", ") +
 			"); name them, as in RUN:ENV/SCALE/LOAD"
 	}
-	var texts []string
+	// Most of them differ in the same.
+	var why []string
+	names := map[string][]string{}
 	for _, r := range p.Refused {
-		texts = append(texts, r.Text())
+		text := r.why()
+		if names[text] == nil {
+			why = append(why, text)
+		}
+		names[text] = append(names[text], r.Name)
 	}
-	return strings.Join(texts, "\n")
+	for i, text := range why {
+		why[i] = strings.Join(names[text], ", ") + ": " + text
+	}
+	return strings.Join(why, "\n")
 }
 
 // pairSide is one cell and what it belongs to.
