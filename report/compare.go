@@ -104,7 +104,15 @@ func restsOn(pair *analysis.Pair) string {
 	if pair.InTurns {
 		text += ", which took turns"
 	}
-	return text + ". B ÷ A is the median of all ratios of one of B's trials to one of A's; its interval comes from the trials, not from the requests in them."
+	return text + "."
+}
+
+// howToRead explains the columns, once for all tables.
+func howToRead(p *analysis.Pairing) string {
+	if len(p.Pairs) == 0 {
+		return ""
+	}
+	return strings.TrimSpace("B ÷ A is the median of all ratios of one of B’s trials to one of A’s. Its interval comes from the trials, not from the requests in them. " + p.Expect)
 }
 
 // ratioText prints a ratio with three digits: "1.27×", "0.0123×".

@@ -25,7 +25,7 @@ func CompareHTML(w io.Writer, p *analysis.Pairing) error {
 	}
 	view := comparePage{
 		Pairing: p, Style: template.CSS(string(style) + paletteCSS()), Title: compareTitle(p),
-		A: sideText(p.A), B: sideText(p.B), Confidence: confidence(),
+		A: sideText(p.A), B: sideText(p.B), Confidence: confidence(), HowToRead: howToRead(p),
 	}
 	for i := range p.Pairs {
 		pair, err := newComparePair(p, &p.Pairs[i])
@@ -49,6 +49,7 @@ type comparePage struct {
 	Title      string
 	A, B       string
 	Confidence string
+	HowToRead  string
 	Pairs      []comparePair
 }
 

@@ -18,9 +18,9 @@ func CompareText(w io.Writer, p *analysis.Pairing) error {
 	for i := range p.Pairs {
 		t.pair(&p.Pairs[i])
 	}
-	if p.Expect != "" {
+	if how := howToRead(p); how != "" {
 		t.b.WriteString("\n")
-		t.paragraph("", p.Expect)
+		t.paragraph("", how)
 	}
 	t.compareRest(p)
 	_, err := w.Write(t.b.Bytes())
@@ -125,8 +125,8 @@ func CompareMarkdown(w io.Writer, p *analysis.Pairing) error {
 	for i := range p.Pairs {
 		m.pair(&p.Pairs[i])
 	}
-	if p.Expect != "" {
-		fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(p.Expect))
+	if how := howToRead(p); how != "" {
+		fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(how))
 	}
 	if len(p.Refused) > 0 {
 		m.heading("Not compared")

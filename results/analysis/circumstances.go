@@ -23,7 +23,7 @@ const (
 	advisory = "A and B were measured in different runs. The ratios contain whatever changed on the machine in between, and the intervals do not know of it: " +
 		"they are advisory only. Where a machine's level differs by 5 % (sd) from day to day, a test that is meant to err once in a hundred times takes " +
 		"equal deployments for different ones in 6 of 100 cases with 5 trials of each, and in 13 to 14 with 10; where it differs by 10 %, in 17 and 28. " +
-		"More trials make it worse. Measure both in one run, where trials take turns."
+		"More trials do not help. Measure both in one run, where trials take turns."
 	notInTurns = "The trials of A and B did not take turns, so the ratios contain whatever changed on the machine in between, and the intervals do not know of it: advisory only."
 	oneStart   = "All trials of a side met the same start of its stack. What differs from start to start is not in the intervals, which are too narrow for that reason."
 )
@@ -276,7 +276,11 @@ func circumstances(a, b pairSide) []Difference {
 	l.add("memory", units.Bytes(x.MemoryBytes), units.Bytes(y.MemoryBytes))
 	l.add("engine", x.Engines[bare(a.cell)], y.Engines[bare(b.cell)])
 	l.add("environment", bare(a.cell), bare(b.cell))
-	l.add("replicas", scaleText(a.cell.ScaleCounts), scaleText(b.cell.ScaleCounts))
+	replicas := "replicas"
+	if a.cell.Scale == b.cell.Scale {
+		replicas += " " + at(a.cell.Scale)
+	}
+	l.add(replicas, scaleText(a.cell.ScaleCounts), scaleText(b.cell.ScaleCounts))
 	l.add("target", agreed(a, func(t *results.Trial) string { return t.Target }), agreed(b, func(t *results.Trial) string { return t.Target }))
 	l.add("metering", agreed(a, func(t *results.Trial) string { return t.Metering }), agreed(b, func(t *results.Trial) string { return t.Metering }))
 	l.images(a, b)
@@ -330,10 +334,7 @@ func cautions(a, b pairSide) []string {
 	if _, _, ok := scenarioLoads(a, b); !ok && (named(a) == "" || named(b) == "") {
 		list = append(list, "What was sent is not recorded of both sides, so that it may differ.")
 	}
-	for _, side := range []struct {
-		name string
-		*Cell
-	}{{"A", a.cell}, {"B", b.cell}} {
+	for _, side := range pairOf(a.cell, b.cell) {
 		if n := side.invalid(); n > 0 {
 			list = append(list, fmt.Sprintf("%d of %s of %s%s invalid and left out.", n, plural(side.Trials, "trial"), side.name, are(n)))
 		}

@@ -79,8 +79,10 @@ type Pair struct {
 // Change is by how much B differs from A in one metric.
 type Change struct {
 	Metric Metric `json:"metric"`
-	A      Range  `json:"a"`
-	B      Range  `json:"b"`
+	// A and B are over the trials; of errors the median is the share of all
+	// requests together.
+	A Range `json:"a"`
+	B Range `json:"b"`
 	// Ratio is B ÷ A, 0 where there is none.
 	Ratio    float64  `json:"ratio,omitempty"`
 	Interval Interval `json:"interval"`
@@ -220,6 +222,14 @@ type pairSide struct {
 	cell *Cell
 }
 
+// namedCell is a cell and the side that it is on.
+type namedCell struct {
+	name string
+	*Cell
+}
+
+func pairOf(a, b *Cell) []namedCell { return []namedCell{{"A", a}, {"B", b}} }
+
 func partners(a, b Selector, l, r *Cell) bool {
 	match := func(a, b, l, r string) bool { return a != "" && b != "" || l == r }
 	return match(a.Environment, b.Environment, bare(l), bare(r)) && match(a.Scale, b.Scale, l.Scale, r.Scale) && match(a.Load, b.Load, l.Load, r.Load)
@@ -306,6 +316,8 @@ func (p *Pair) change(m Metric) Change {
 		c.Text = m.Name + ": not told by both sides"
 		return c
 	case m == failures:
+		// Of all requests together: a median would hide the one bad trial.
+		c.A.Median, c.B.Median = p.A.ErrorRate, p.B.ErrorRate
 		c.errors()
 	default:
 		c.Withheld = withholds(m, p.A, p.B)
@@ -358,14 +370,17 @@ func withholds(m Metric, a, b *Cell) string {
 	if failed := a.ErrorRate - b.ErrorRate; (latency || m == cost) && (failed > tolerated || -failed > tolerated) {
 		return fmt.Sprintf("%s of the requests to A failed and %s of those to B, so the rest are not the same requests", percent(a.ErrorRate), percent(b.ErrorRate))
 	}
+	for _, side := range pairOf(a, b) {
+		if s := side.Stall; s != nil && (m == throughput || m == tail) {
+			return fmt.Sprintf("%s of %s waited in one stall and hold %.0f %% of all request time, so its %s follows from how many requests were sent",
+				plural(int(s.Requests), "request"), side.name, 100*s.Share, m.Name)
+		}
+	}
 	if !latency {
 		return ""
 	}
 	rank := map[Metric]float64{median: 50, high: 90, tail: 99}[m]
-	for _, side := range []struct {
-		name string
-		*Cell
-	}{{"A", a}, {"B", b}} {
+	for _, side := range pairOf(a, b) {
 		for _, t := range side.counted() {
 			if !t.Tells("latency_ns.response.count") {
 				continue

@@ -249,6 +249,19 @@ func TestChange(t *testing.T) {
 		})
 	}
 	few := func(c *Cell) *Cell { return edit(c, func(t *results.Trial) { t.Latency.Response.Count = 400 }) }
+	inLoop := func(c *Cell) *Cell {
+		c.Mode = "closed"
+		return c
+	}
+	stalled := func(c *Cell) *Cell {
+		c.Stall = &Stall{Requests: 10, Share: .72}
+		return inLoop(c)
+	}
+	one := func(c *Cell) *Cell { // of five trials has all the failures
+		c.ErrorRate = .01
+		c.Detail[2].Requests.Failed, c.Detail[2].Requests.OK = 250, 4750
+		return c
+	}
 	a, b := func(p99 ...float64) *Cell { return measured("training", "x", "l", p99...) }, func(p99 ...float64) *Cell { return measured("production", "x", "l", p99...) }
 	for _, test := range []struct {
 		name    string
@@ -273,11 +286,15 @@ func TestChange(t *testing.T) {
 		{"equally many errors", tail, failing(a(10, 10, 10, 10, 10), .02), failing(b(20, 20, 20, 20, 20), .02), 2, BHigher, ""},
 		{"no errors have no ratio", failures, a(10, 10, 10, 10, 10), b(10, 10, 10, 10, 10), 0, NoReading, "errors: A 0 %, B 0 %; no ratio: no request failed"},
 		{"errors on one side", failures, a(10, 10, 10, 10, 10), failing(b(10, 10, 10, 10, 10), .02), 0, NoReading, "errors: A 0 %, B 2.0 %; no ratio: some trials"},
+		{"errors of one trial of five", failures, a(10, 10, 10, 10, 10), one(b(10, 10, 10, 10, 10)), 0, NoReading, "errors: A 0 %, B 1.0 %"},
 		{"errors on both", failures, failing(a(10, 10, 10, 10, 10), .02), failing(b(10, 10, 10, 10, 10), .04), 2, BHigher, "2.00×"},
 		{"memory in spite of errors", memory, a(10, 10, 10, 10, 10), failing(b(10, 10, 10, 10, 10), .5), 1, NotApart, "memory: A 1.00 MiB"},
 		{"too few requests for a p99", tail, a(10, 10, 10, 10, 10), few(b(20, 20, 20, 20, 20)), 0, NoReading, "trial 1 of B had 400 requests, and a p99 takes 1000"},
 		{"but enough for a p90", high, a(10, 10, 10, 10, 10), few(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
 		{"a p99 beyond the timeout", tail, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.Requests.Timeouts = 100 }), b(20, 20, 20, 20, 20), 0, NoReading, "2.0 % of the requests of trial 1 of A timed out"},
+		{"a stall is no throughput", throughput, inLoop(a(10, 10, 10, 10, 10)), stalled(b(10, 10, 10, 10, 10)), 0, NoReading, "10 requests of B waited in one stall and hold 72 %"},
+		{"nor a p99", tail, stalled(a(10, 10, 10, 10, 10)), inLoop(b(20, 20, 20, 20, 20)), 0, NoReading, "10 requests of A waited in one stall"},
+		{"but most requests never saw it", median, stalled(a(10, 10, 10, 10, 10)), inLoop(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
 		{"a p90 below it", high, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.Requests.Timeouts = 100 }), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"a value of 0", tail, a(10, 10, 10, 10, 0), b(20, 20, 20, 20, 20), 0, NoReading, "a trial's value is 0"},
 		{"throughput of a rate that was not kept up", throughput, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.RequestedRate = 100 }),
@@ -373,7 +390,7 @@ func TestCircumstances(t *testing.T) {
 		{"measured", "28 May 2026 20:26 UTC", "29 May 2026 20:26 UTC"},
 		{"plimsoll", "0.1.0", "0.2.0"}, {"machine", "bench-1", "bench-2"}, {"kernel", "6.12.0", "6.13.0"},
 		{"CPU", "Example CPU", "Another CPU"}, {"CPUs", "4", "8"}, {"engine", "docker 29.0.1", "docker 28.0.0"},
-		{"replicas", "web=1", "proxy=1,web=1"}, {"image of web", "news:1", "news@sha256:abc"},
+		{"replicas as written", "web=1", "proxy=1,web=1"}, {"image of web", "news:1", "news@sha256:abc"},
 	}
 	if diff := cmp.Diff(want, compareOK(t, a, b).Differences); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
