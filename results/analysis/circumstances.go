@@ -331,7 +331,8 @@ func cautions(a, b pairSide) []string {
 	if a.Manifest.Provenance.Attached || b.Manifest.Provenance.Attached {
 		list = append(list, oneStart)
 	}
-	if _, _, ok := scenarioLoads(a, b); !ok && (named(a) == "" || named(b) == "") {
+	oneLoad := sameRun(a.Subject, b.Subject) && a.cell.Load == b.cell.Load
+	if _, _, ok := scenarioLoads(a, b); !ok && !oneLoad && (named(a) == "" || named(b) == "") {
 		list = append(list, "What was sent is not recorded of both sides, so that it may differ.")
 	}
 	for _, side := range pairOf(a.cell, b.cell) {
