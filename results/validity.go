@@ -56,8 +56,10 @@ const (
 	// heldShare of the time may pass throttled, waiting for a CPU or in
 	// pauses of the collector.
 	heldShare = 0.01
-	// stealShare of a machine's CPU time may go to other virtual machines.
+	// stealShare of a machine's CPU time may go to other virtual machines. It
+	// is counted in hundredths of a second, so that it takes stealFrom to know.
 	stealShare = 0.05
+	stealFrom  = time.Second
 	// waitFloor and waitShare: so much of a response time may be the worker's
 	// own waiting for a CPU.
 	waitFloor = 100 * time.Microsecond
@@ -215,8 +217,8 @@ func judgeThrottling(v *Validity, t Trial) {
 // judgeSteal: what other machines took was taken from the stack as well, if it
 // is on the same one.
 func judgeSteal(v *Validity, t Trial) {
-	if s := t.Worker.Steal; s != nil && *s > stealShare {
-		v.worsen(Suspect, HostSteal, "%.0f %% of the CPU time of the load generator's machine went to other virtual machines (at most %.0f %%): use a less busy host", 100**s, 100*stealShare)
+	if s := t.Worker.Steal; s != nil && *s > stealShare && t.Duration >= stealFrom {
+		v.worsen(Suspect, HostSteal, "%.1f %% of the CPU time of the load generator's machine went to other virtual machines (at most %.0f %%): use a less busy host", 100**s, 100*stealShare)
 	}
 }
 

@@ -42,6 +42,8 @@ func TestJudge(t *testing.T) {
 		{"some CPU time stolen", func(t *trial) { s := 0.05; t.Worker.Steal = &s }, results.Valid, ""},
 		{"much CPU time stolen", func(t *trial) { s := 0.06; t.Worker.Steal = &s }, results.Suspect, results.HostSteal},
 
+		{"much CPU time stolen, of very little", func(t *trial) { s := 0.5; t.Worker, t.Duration = results.WorkerTotal{CPUs: 2, Steal: &s}, 100*ms }, results.Valid, ""},
+
 		{"99.5 % sent", func(t *trial) { t.Requests.Sent = 9950 }, results.Valid, ""},
 		{"99.4 % sent", func(t *trial) { t.Requests.Sent = 9940 }, results.Invalid, results.SendRate},
 		{"one second behind", func(t *trial) { t.Behind = 1 }, results.Valid, ""},
