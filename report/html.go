@@ -22,7 +22,7 @@ func HTML(w io.Writer, doc *analysis.Document) error {
 	if err != nil {
 		return err
 	}
-	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html")
+	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html", "page/figure.html")
 	if err != nil {
 		return err
 	}
@@ -156,6 +156,7 @@ type sides struct {
 	Metric   string
 	Better   string // which direction is better
 	Apart    string
+	Interval string // of Apart, or why there is none
 	Standing string
 	Decided  bool
 	Best     string // environment
@@ -204,6 +205,9 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 	}
 	if c.Ratio > 0 {
 		s.Apart = apart(c.Ratio)
+		if s.Interval = noInterval(c); s.Interval == "" {
+			s.Interval = confidence() + ": " + c.Interval.Text()
+		}
 	}
 	var longest float64
 	for _, side := range c.Sides {

@@ -140,6 +140,9 @@ func (m *markdownReport) comparisons() {
 	t := table.NewWriter()
 	s.fill(t)
 	m.table(t)
+	for _, why := range s.intervals {
+		fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(why))
+	}
 	m.notes(s.notes)
 }
 

@@ -230,3 +230,21 @@ func standing(c analysis.Comparison) string {
 	}
 	return string(c.Standing)
 }
+
+// noInterval says why a ratio has no interval; empty: it has one.
+func noInterval(c analysis.Comparison) string {
+	if c.Interval.None == "" {
+		return ""
+	}
+	return fmt.Sprintf("No interval: %s.", c.Interval.None)
+}
+
+// confidence heads a column of intervals.
+func confidence() string { return fixed(100*analysis.Confidence, 0) + " % interval" }
+
+func orNone(s string) string {
+	if s == "" {
+		return none
+	}
+	return s
+}

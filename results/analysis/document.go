@@ -116,6 +116,8 @@ type Unit string
 const (
 	Nanoseconds Unit = "ns"
 	PerSecond   Unit = "1/s"
+	Bytes       Unit = "bytes"
+	Share       Unit = "share" // 0–1
 )
 
 // Comparison holds environments side by side at one load, scale and metric.
@@ -127,7 +129,9 @@ type Comparison struct {
 	Sides []Side `json:"sides"`
 	// Ratio is ≥ 1 and says how far the first and the last side are apart; 0
 	// where the better value is 0.
-	Ratio    float64  `json:"ratio"`
+	Ratio float64 `json:"ratio"`
+	// Interval is where the true ratio lies.
+	Interval Interval `json:"interval"`
 	Standing Standing `json:"standing"`
 	// Why says in words what the standing rests on.
 	Why string `json:"why"`
@@ -171,6 +175,8 @@ type Scaling struct {
 	Before      Range   `json:"before"`
 	After       Range   `json:"after"`
 	Ratio       float64 `json:"ratio"` // after to before; 0 where before is 0
+	// Interval is of the larger to the smaller.
+	Interval Interval `json:"interval"`
 	// Decided says that the difference may be taken for one. Withheld lists
 	// what speaks against it.
 	Decided  bool     `json:"decided"`
