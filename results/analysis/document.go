@@ -35,6 +35,9 @@ type Document struct {
 	// Scales are in the order of their size, Loads in that of the scenario.
 	Scales []string   `json:"scales"`
 	Loads  []LoadInfo `json:"loads"`
+	// Gate is there if the run is a gate's. Its environments are not compared
+	// in any other way then, and objectives are the candidate's.
+	Gate *GateResult `json:"gate,omitempty"`
 	// Headlines answer the reader's first questions, most important first.
 	Headlines []Headline `json:"headlines"`
 	// Comparisons hold the environments side by side, for each load and scale
@@ -68,6 +71,7 @@ type Topic string
 
 // The topics of headlines.
 const (
+	AboutGate       Topic = "gate"
 	AboutComparison Topic = "comparison"
 	AboutObjectives Topic = "objectives"
 	AboutScaling    Topic = "scaling"

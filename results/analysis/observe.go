@@ -153,11 +153,17 @@ func (o *observed) percentile(rank float64) (d time.Duration, ok bool) {
 	if o.response.Count() > 0 {
 		return o.response.Percentile(rank), true
 	}
-	s := o.Latency.Response
+	d, ok = rankOf(o.Latency.Response, rank)
+	return d, ok && o.Latency.Response.Count > 0
+}
+
+// rankOf is what a summary says of a rank (0–100); ok is false where it has no
+// such rank.
+func rankOf(s results.Stats, rank float64) (d time.Duration, ok bool) {
 	d, ok = map[float64]time.Duration{
 		50: s.P50, 66: s.P66, 75: s.P75, 80: s.P80, 90: s.P90, 95: s.P95, 98: s.P98, 99: s.P99, 99.9: s.P999, 100: s.Max,
 	}[rank]
-	return d, ok && s.Count > 0
+	return d, ok
 }
 
 // serviceUse sums up the use of one service's replicas in the trial.
