@@ -37,6 +37,9 @@ type Trial struct {
 	// none but the transport's.
 	Connections int   `json:"connections,omitempty"`
 	Due         int64 `json:"due"`
+	// EndedEarly is why the load was ended before its time; empty: it was not.
+	// What was in flight then counts as failed.
+	EndedEarly string `json:"ended_early,omitempty"`
 	// Seconds and Behind are an open loop's; see Final.
 	Seconds int64 `json:"seconds,omitempty"`
 	Behind  int64 `json:"behind,omitempty"`
