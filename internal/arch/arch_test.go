@@ -30,6 +30,7 @@ var layers = map[string]int{
 	"results/analysis/capacity": 4,
 	"results/analysis/gate":     4,
 	"results/foreign":           4,
+	"results/analysis/within":   4,
 
 	"runner/engine/docker":     3,
 	"runner/engine/process":    3,
@@ -80,6 +81,9 @@ var within = []string{
 	"runner/doctor -> runner/calibrate",
 	"runner/calibrate -> runner/bench",
 	"fixtures -> internal/precise",
+	"results/analysis -> results/analysis/capacity",
+	"results/analysis -> results/analysis/gate",
+	"results/analysis -> results/analysis/within",
 }
 
 // only names the packages that alone may import a heavy dependency.

@@ -32,6 +32,11 @@ func Summarize(run *results.Run) (*Document, error) {
 	if !m.Ended.IsZero() {
 		doc.Took = m.Ended.Sub(m.Started)
 	}
+	run, err := doc.judgeCapacity(run)
+	if err != nil {
+		return nil, err
+	}
+	m = run.Manifest
 	groups := group(m)
 	doc.Environments, doc.Scales, doc.Loads = axes(m, groups)
 	for _, stored := range run.Trials {
@@ -49,13 +54,13 @@ func Summarize(run *results.Run) (*Document, error) {
 	}
 	doc.sortGroups(groups)
 	for _, g := range groups {
-		cell := summarize(g, m.Loads[g.load])
+		cell := summarize(g, m.Loads[g.load], m.Provenance)
 		doc.Findings = append(doc.Findings, findings(&cell, g)...)
 		doc.Cells = append(doc.Cells, cell)
 	}
 	doc.Findings = orderFindings(append(runFindings(doc, m), doc.Findings...))
 	doc.Comparisons, doc.Scalings = []Comparison{}, []Scaling{}
-	if m.Gate == nil {
+	if m.Gate == nil && m.Capacity == nil {
 		doc.Comparisons = comparisons(doc)
 		doc.Scalings = scalings(doc)
 	}
@@ -226,6 +231,9 @@ func (d *Document) Cell(environment, scale, load string) *Cell {
 // invalid trials to go by; Inconclusive when an objective could not be decided,
 // or was stated and then judged nowhere; else Pass.
 func (d *Document) Verdict() Verdict {
+	if d.Capacity != nil {
+		return d.Capacity.Verdict
+	}
 	seen := map[Verdict]bool{}
 	judged := map[string]bool{}
 	if d.Gate != nil {

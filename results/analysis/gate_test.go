@@ -131,12 +131,12 @@ func TestJudgeGate(t *testing.T) {
 				t.Requests.OK, t.Requests.Failed = 14_700, 300
 				t.Latency.Response.P99 /= 2
 			}
-		}), verdict: Fail, says: []string{"2.0 % of the candidate's requests failed"}, rounds: 5},
+		}), verdict: Fail, says: []string{"2 % of the candidate's requests failed"}, rounds: 5},
 		{name: "requests that were never sent", run: gateRun(5, results.Gate{}, func(n int, side string, t *results.Trial) {
 			if side == "new" {
 				t.Requests.Sent, t.Requests.OK = 14_000, 14_000
 			}
-		}), verdict: Fail, says: []string{"6.7 % of the candidate's requests failed"}, rounds: 5},
+		}), verdict: Fail, says: []string{"6.67 % of the candidate's requests failed"}, rounds: 5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g, err := JudgeGate(c.run.Manifest, trialsOf(c.run), c.more)

@@ -8,6 +8,7 @@ import (
 
 	"plimsoll/internal/latency"
 	"plimsoll/results"
+	"plimsoll/results/analysis/within"
 )
 
 // observed is a finished trial with what its log tells beyond its summary.
@@ -17,7 +18,9 @@ type observed struct {
 	// response is that of the measured phase; empty when the log could not be
 	// read.
 	response *latency.Histogram
-	over     []SecondPoint
+	// run is the same second by second; nil where the log could not be read.
+	run  *within.Run
+	over []SecondPoint
 	// slow is how many requests above the trial's p99 ended in each second of
 	// over.
 	slow    []int64
@@ -88,12 +91,17 @@ func (o *observed) addSeconds(seconds map[time.Duration]*second) {
 	}
 	slices.SortFunc(ordered, func(a, b *second) int { return cmp.Compare(a.end, b.end) })
 	p99 := o.response.Percentile(99)
+	var bySecond []*latency.Histogram
 	for _, s := range joinRest(ordered) {
 		if s.length <= 0 {
 			continue
 		}
+		bySecond = append(bySecond, s.response)
 		o.over = append(o.over, s.point())
 		o.slow = append(o.slow, s.response.CountAbove(p99))
+	}
+	if o.response.Count() > 0 {
+		o.run = within.New(bySecond)
 	}
 }
 
