@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"plimsoll/fixtures"
 	"plimsoll/results/analysis"
+	"plimsoll/results/analysis/capacity"
 	"plimsoll/runner"
 	"plimsoll/runner/engine"
 	"plimsoll/scenarios"
@@ -70,6 +72,9 @@ func verdictError(doc *analysis.Document) error {
 	if gate := doc.Gate; gate != nil && gate.Verdict == doc.Verdict() {
 		return gateError(gate)
 	}
+	if doc.Capacity != nil {
+		return capacityError(doc.Capacity)
+	}
 	switch doc.Verdict() {
 	case analysis.Fail:
 		return &codedError{exitFailed, "an objective failed: " + firstWith(doc, analysis.Fail)}
@@ -94,6 +99,21 @@ func gateError(g *analysis.GateResult) error {
 		}
 	}
 	return nil
+}
+
+// capacityError is verdictError for a capacity search.
+func capacityError(c *analysis.CapacityResult) error {
+	code := map[analysis.Verdict]int{analysis.InvalidResult: exitInvalid, analysis.Inconclusive: exitInconclusive}[c.Verdict]
+	if code == exitOK {
+		return nil
+	}
+	var texts []string
+	for _, s := range c.Searches {
+		if s.Outcome.Verdict != capacity.Supported {
+			texts = append(texts, s.Text)
+		}
+	}
+	return &codedError{code, "capacity: " + strings.Join(texts, "; ")}
 }
 
 // firstWith describes the first objective with a verdict, and how many more

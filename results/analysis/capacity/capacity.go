@@ -115,8 +115,8 @@ type Estimate struct {
 // error means that the settings make no sense, or that the trials are not those
 // which were asked for.
 func Next(trials []Trial, s Settings) (*Ask, Outcome, error) {
-	if err := s.check(); err != nil {
-		return nil, Outcome{}, err
+	if err := s.Check(); err != nil {
+		return nil, Outcome{}, fmt.Errorf("capacity: %w", err)
 	}
 	read := 0
 	var ask *Ask

@@ -271,7 +271,7 @@ func TestMistakes(t *testing.T) {
 	}{
 		{nil, Settings{From: 0, To: 100}, "lowest rate 0"},
 		{nil, Settings{From: math.NaN(), To: 100}, "lowest rate NaN"},
-		{nil, Settings{From: 100, To: 50}, "highest rate 50 is below the lowest, 100"},
+		{nil, Settings{From: 100, To: 50}, "highest rate 50/s is below the lowest, 100/s"},
 		{[]Trial{{Rate: 101, Passed: true}}, Settings{From: 100, To: 200}, "trial 1 was measured at 101/s, not at 100/s"},
 		{[]Trial{{Rate: 100}, {Rate: 100}, {Rate: 100}}, Settings{From: 100, To: 200}, "3 trials, but the search ends after 2"},
 	} {

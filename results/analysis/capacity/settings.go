@@ -63,12 +63,13 @@ const (
 // around are the rates that are replicated, as factors of the centre.
 var around = []float64{.90, .96, 1.00, 1.04}
 
-func (s Settings) check() error {
+// Check says what of the settings makes no sense.
+func (s Settings) Check() error {
 	switch {
 	case !(s.From > 0) || math.IsInf(s.From, 0):
-		return fmt.Errorf("capacity: lowest rate %v; it has to be above 0", s.From)
+		return fmt.Errorf("lowest rate %v/s; it has to be above 0", s.From)
 	case !(s.To >= s.From) || math.IsInf(s.To, 0):
-		return fmt.Errorf("capacity: highest rate %v is below the lowest, %v", s.To, s.From)
+		return fmt.Errorf("highest rate %v/s is below the lowest, %v/s", s.To, s.From)
 	}
 	return nil
 }
