@@ -64,7 +64,10 @@ func Summarize(run *results.Run) (*Document, error) {
 		doc.Comparisons = comparisons(doc)
 		doc.Scalings = scalings(doc)
 	}
-	doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+	doc.Objectives = []ObjectiveResult{}
+	if m.Capacity == nil { // which judges trial by trial
+		doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+	}
 	if err := doc.judgeGate(run); err != nil {
 		return nil, err
 	}

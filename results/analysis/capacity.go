@@ -3,6 +3,7 @@ package analysis
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -36,11 +37,12 @@ type CapacityResult struct {
 type CapacitySearch struct {
 	Scale string `json:"scale"`
 	capacity.Outcome
-	// Trials are all that were measured, in their order.
+	// Points are all trials that were measured, in their order.
 	Points []CapacityTrial `json:"points"`
+	// Rates sum them up, from the lowest rate to the highest.
+	Rates []CapacityRate `json:"rates"`
 
 	trials []capacity.Trial
-	last   int // repetition
 }
 
 // CapacityTrial is one trial of a search.
@@ -54,6 +56,19 @@ type CapacityTrial struct {
 	Errors    float64           `json:"errors"` // share of requests that failed
 	// Why says what was missed, or why the trial does not count.
 	Why string `json:"why,omitempty"`
+}
+
+// CapacityRate is all that was seen at one rate. Only trials that count do.
+type CapacityRate struct {
+	Rate   float64 `json:"rate_rps"`
+	Trials int     `json:"trials"`
+	Passed int     `json:"passed"`
+	Void   int     `json:"void"`
+	// Latencies are those of the objectives, by their names.
+	Latencies map[string]Range `json:"latencies_ns"`
+	Errors    Range            `json:"errors"`
+	// Why are the distinct reasons of those that did not pass.
+	Why []string `json:"why,omitempty"`
 }
 
 // CapacityLatency is a response time beside its limit.
@@ -87,7 +102,6 @@ func JudgeCapacity(m results.Manifest, trials []results.Trial) (*CapacityResult,
 			}
 			judged, shown := judge.trial(t, p.Rate)
 			s.trials, s.Points = append(s.trials, judged), append(s.Points, shown)
-			s.last = max(s.last, p.Repetition)
 		}
 		// A seed of its own: the order at one scale is not that at the next.
 		ask, outcome, err := capacity.Next(s.trials, capacity.Settings{From: c.From, To: c.To, Quick: c.Quick, Seed: m.Plan.Seed + uint64(i)})
@@ -97,15 +111,56 @@ func JudgeCapacity(m results.Manifest, trials []results.Trial) (*CapacityResult,
 		s.Outcome = outcome
 		if ask != nil && out.Next == nil {
 			out.Next = &plan.Trial{
-				Environment: c.Environment, Scale: scale, Load: c.Load, Rate: ask.Rate,
-				Index: len(m.Plan.Trials) + 1, Repetition: s.last + 1,
+				Environment: c.Environment, Scale: scale, Load: c.Load, Rate: ask.Rate, Index: len(m.Plan.Trials) + 1, Repetition: 1,
+			}
+			for _, t := range m.Plan.Trials {
+				if t.Rate == ask.Rate && t.Scale.String() == s.Scale {
+					out.Next.Repetition++
+				}
 			}
 			out.Phase = ask.Phase
 		}
+		s.sumUp()
 		out.Searches = append(out.Searches, s)
 	}
 	out.conclude()
 	return out, nil
+}
+
+// sumUp fills in Rates.
+func (s *CapacitySearch) sumUp() {
+	byRate := map[float64][]CapacityTrial{}
+	for _, p := range s.Points {
+		byRate[p.Rate] = append(byRate[p.Rate], p)
+	}
+	s.Rates = []CapacityRate{}
+	for _, rate := range slices.Sorted(maps.Keys(byRate)) {
+		r := CapacityRate{Rate: rate, Latencies: map[string]Range{}}
+		latencies := map[string][]float64{}
+		var errors []float64
+		for _, p := range byRate[rate] {
+			if p.Why != "" && !slices.Contains(r.Why, p.Why) {
+				r.Why = append(r.Why, p.Why)
+			}
+			if p.Verdict == InvalidResult {
+				r.Void++
+				continue
+			}
+			r.Trials++
+			if p.Verdict == Pass {
+				r.Passed++
+			}
+			errors = append(errors, p.Errors)
+			for _, l := range p.Latencies {
+				latencies[l.Name] = append(latencies[l.Name], float64(l.Value))
+			}
+		}
+		for name, values := range latencies {
+			r.Latencies[name] = rangeOf(values)
+		}
+		r.Errors = rangeOf(errors)
+		s.Rates = append(s.Rates, r)
+	}
 }
 
 // conclude sets the verdict.
@@ -380,13 +435,13 @@ func capacityHeadlines(doc *Document) []string {
 	}
 	var texts []string
 	for _, s := range doc.Capacity.Searches {
-		texts = append(texts, s.sentence(doc.Capacity, len(doc.Capacity.Searches) > 1))
+		texts = append(texts, s.sentence(len(doc.Capacity.Searches) > 1))
 	}
 	return texts
 }
 
 // sentence is a search's outcome in words.
-func (s CapacitySearch) sentence(c *CapacityResult, several bool) string {
+func (s CapacitySearch) sentence(several bool) string {
 	text := s.Text
 	if s.Estimate != nil {
 		text += fmt.Sprintf("; estimate %s [%s, %s]", rateText(s.Estimate.Rate), rateText(s.Estimate.Low), rateText(s.Estimate.High))
@@ -396,7 +451,7 @@ func (s CapacitySearch) sentence(c *CapacityResult, several bool) string {
 		text += fmt.Sprintf(", %d more do not count", s.Void)
 	}
 	if s.LimitedBy != "" && s.LimitedBy != capacity.Highest {
-		text += "; limited by: " + CapacityLimit(c, s)
+		text += "; limited by: " + s.Limit()
 	}
 	if several {
 		text = s.Scale + ": " + text
@@ -404,19 +459,25 @@ func (s CapacitySearch) sentence(c *CapacityResult, several bool) string {
 	return text + "."
 }
 
-// CapacityLimit says in words what a search's rate is limited by.
-func CapacityLimit(c *CapacityResult, s CapacitySearch) string {
-	switch s.LimitedBy {
-	case capacity.Objective:
-		return "objective"
-	case capacity.Errors:
-		return "errors"
-	case capacity.Generator:
-		return "the load generator"
-	case capacity.Highest:
-		return "the highest rate that was asked for"
+// Limit says in words what the rate is limited by; "" if that is not known.
+func (s CapacitySearch) Limit() string {
+	if s.LimitedBy == capacity.Generator {
+		return "load generator"
 	}
-	return ""
+	return string(s.LimitedBy)
+}
+
+// LatencyNames are the names of the latencies that have objectives, each once.
+func (c *CapacityResult) LatencyNames() []string {
+	var names []string
+	for _, s := range c.Searches {
+		for _, p := range s.Points {
+			for _, l := range p.Latencies {
+				names = append(names, l.Name)
+			}
+		}
+	}
+	return distinct(names)
 }
 
 func rateText(rate float64) string { return fmt.Sprintf("%g/s", capacity.Round(rate)) }
