@@ -43,6 +43,10 @@ type Trial struct {
 	// Seconds and Behind are an open loop's; see Final.
 	Seconds int64 `json:"seconds,omitempty"`
 	Behind  int64 `json:"behind,omitempty"`
+	// Limit is the smallest that the response times are held against, where a
+	// trial is there for nothing else: lateness of the generator matters beside
+	// it, not beside how fast the stack is. 0: there is none.
+	Limit time.Duration `json:"limit_ns,omitempty"`
 	// Link is the emulated distance to the target, which is in all latencies.
 	Link scenarios.Link `json:"link,omitzero"`
 	// Transport is what the requests were sent with.

@@ -328,7 +328,12 @@ func (t *trial) requestedRate(due int64) float64 {
 
 // base is what of the summary is known before the trial.
 func (t *trial) base() results.Trial {
+	var limit time.Duration
+	if t.Rate > 0 {
+		limit = smallestLatency(t.Scenario.Objectives)
+	}
 	return results.Trial{
+		Limit:       limit,
 		Environment: t.Environment, Scale: t.site.Stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
 		Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
 		Target: t.door().Target, Link: t.env.Link,

@@ -105,8 +105,22 @@ func scatter(p *plot.Plot, l Line, kind int, x func(float64) float64) error {
 	if err != nil {
 		return err
 	}
-	shapes := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.CrossGlyph{}}
+	shapes := []draw.GlyphDrawer{draw.CircleGlyph{}, cross{}}
 	marks.GlyphStyle = draw.GlyphStyle{Color: colour(l.Colour), Radius: vg.Length(3.5), Shape: shapes[kind]}
 	p.Add(marks)
 	return nil
+}
+
+// cross is a cross whose lines are as wide as those of a plot.
+type cross struct{}
+
+// DrawGlyph implements draw.GlyphDrawer.
+func (cross) DrawGlyph(c *draw.Canvas, sty draw.GlyphStyle, at vg.Point) {
+	c.SetLineStyle(draw.LineStyle{Color: sty.Color, Width: 1.75})
+	for _, side := range []vg.Length{1, -1} {
+		var p vg.Path
+		p.Move(vg.Point{X: at.X - sty.Radius, Y: at.Y - side*sty.Radius})
+		p.Line(vg.Point{X: at.X + sty.Radius, Y: at.Y + side*sty.Radius})
+		c.Stroke(p)
+	}
 }

@@ -265,7 +265,7 @@ func (j *capacityJudge) trial(t results.Trial, rate float64) (capacity.Trial, Ca
 	if t.EndedEarly != "" {
 		fail(capacity.Objective, "")
 		shown.Why = "ended early: " + t.EndedEarly
-	} else if t.Validity.Verdict == results.Invalid && !stackIsFull(t, j.latencies) {
+	} else if t.Validity.Verdict == results.Invalid {
 		return capacity.Trial{Rate: rate, Limited: true}, CapacityTrial{
 			Index: t.Index, Rate: rate, Verdict: InvalidResult, Latencies: shown.Latencies, Errors: shown.Errors, Why: firstOf(t.Validity.Reasons),
 		}
@@ -299,26 +299,6 @@ func failedShare(t results.Trial) float64 {
 	cut := t.Requests.Errors["cut off"] + t.Requests.Errors["never sent"]
 	failed := t.Requests.Failed - cut
 	return float64(failed) / float64(max(1, t.Requests.OK+failed))
-}
-
-// stackIsFull reports that the generator was short of nothing but connections,
-// and that because the stack held all of them for longer than is allowed: what
-// a request took from its sending on breaks an objective already.
-func stackIsFull(t results.Trial, latencies []scenarios.Objective) bool {
-	for _, broken := range t.Validity.Broken {
-		if broken != results.LocalLimits {
-			return false
-		}
-	}
-	if t.Requests.Errors["local limit"] > 0 || t.Blocked == 0 {
-		return false
-	}
-	served := t
-	served.Latency.Response = t.Latency.Service
-	return slices.ContainsFunc(latencies, func(o scenarios.Objective) bool {
-		_, v, ok := latencyOf(served, o, 0)
-		return ok && !holds(o, float64(v))
-	})
 }
 
 // hopeless is how many times as many requests as may miss an objective have to
