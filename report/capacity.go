@@ -251,3 +251,21 @@ func capacityLine(c *analysis.CapacityResult) string {
 	}
 	return fmt.Sprintf("%d of %s have a supported rate", supported, count(len(c.Searches), "scale"))
 }
+
+// capacityChecks has one entry for each search.
+func capacityChecks(doc *analysis.Document) []check {
+	if doc.Capacity == nil {
+		return nil
+	}
+	var list []check
+	for _, s := range doc.Capacity.Searches {
+		c := check{
+			name: "a supported rate at " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
+		}
+		if s.Supported > 0 {
+			c.observed = rateText(s.Supported)
+		}
+		list = append(list, c)
+	}
+	return list
+}

@@ -45,6 +45,7 @@ Exit codes: 0 a rate is supported · 98 none can be given · 97 measurement inva
 			&cli.DurationFlag{Name: "block", Value: 30 * time.Second, Usage: "how `LONG` each trial's load lasts"},
 			&cli.BoolFlag{Name: "quick", Usage: "give a rough figure, which nothing confirms, after about half the trials"},
 			&cli.StringFlag{Name: "out", Value: "results", Usage: "make the run's folder in `DIR`"},
+			extraReportFlag(),
 			transportFlag(),
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what is looked for and about how long it takes, start nothing"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order of rates and of the request mix (default: drawn)"},
@@ -55,6 +56,10 @@ Exit codes: 0 a rate is supported · 98 none can be given · 97 measurement inva
 		OnUsageError:              onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			choice, err := engineChoiceOf(cmd)
+			if err != nil {
+				return err
+			}
+			extra, err := extraReports(cmd)
 			if err != nil {
 				return err
 			}
@@ -75,7 +80,7 @@ Exit codes: 0 a rate is supported · 98 none can be given · 97 measurement inva
 			}
 			fmt.Fprintln(messages, c.announcement())
 			c.Next = c.next(messages)
-			return execute(ctx, std, cmd, choice, c.Options)
+			return execute(ctx, std, cmd, choice, c.Options, extra)
 		},
 	}
 }

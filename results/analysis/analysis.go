@@ -66,7 +66,7 @@ func Summarize(run *results.Run) (*Document, error) {
 	}
 	doc.Objectives = []ObjectiveResult{}
 	if m.Capacity == nil { // which judges trial by trial
-		doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+		doc.Objectives = judge(m, groups, doc.Cells)
 	}
 	if err := doc.judgeGate(run); err != nil {
 		return nil, err
@@ -232,7 +232,8 @@ func (d *Document) Cell(environment, scale, load string) *Cell {
 // Verdict is what the run says, the worst of what was judged: Fail when an
 // objective or the gate failed; InvalidResult when an objective, or a cell, has only
 // invalid trials to go by; Inconclusive when an objective could not be decided,
-// or was stated and then judged nowhere; else Pass.
+// or was stated and then judged nowhere, or when nothing was measured; else
+// Pass.
 func (d *Document) Verdict() Verdict {
 	if d.Capacity != nil {
 		return d.Capacity.Verdict
@@ -256,7 +257,7 @@ func (d *Document) Verdict() Verdict {
 		return Fail
 	case seen[InvalidResult]:
 		return InvalidResult
-	case seen[Inconclusive] || slices.Contains(slices.Collect(maps.Values(judged)), false):
+	case seen[Inconclusive] || d.unmeasured() || slices.Contains(slices.Collect(maps.Values(judged)), false):
 		return Inconclusive
 	}
 	return Pass

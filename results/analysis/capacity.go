@@ -166,12 +166,8 @@ func (s *CapacitySearch) sumUp() {
 // conclude sets the verdict.
 func (c *CapacityResult) conclude() {
 	for _, s := range c.Searches {
-		switch {
-		case s.Verdict == capacity.Supported:
-		case s.Verdict == capacity.Invalid:
-			c.Verdict = InvalidResult
-		case c.Verdict == Pass:
-			c.Verdict = Inconclusive
+		if v := s.Judged(); v == InvalidResult || c.Verdict == Pass {
+			c.Verdict = v
 		}
 	}
 }
@@ -265,10 +261,13 @@ func (j *capacityJudge) trial(t results.Trial, rate float64) (capacity.Trial, Ca
 	if t.EndedEarly != "" {
 		fail(capacity.Objective, "")
 		shown.Why = "ended early: " + t.EndedEarly
-	} else if t.Validity.Verdict == results.Invalid {
-		return capacity.Trial{Rate: rate, Limited: true}, CapacityTrial{
-			Index: t.Index, Rate: rate, Verdict: InvalidResult, Latencies: shown.Latencies, Errors: shown.Errors, Why: firstOf(t.Validity.Reasons),
+	} else if stolen := slices.Contains(t.Validity.Broken, results.HostSteal); stolen || t.Validity.Verdict == results.Invalid {
+		shown.Verdict, shown.Why = InvalidResult, firstOf(t.Validity.Reasons)
+		out = capacity.Trial{Rate: rate, Limited: true}
+		if stolen {
+			out = capacity.Trial{Rate: rate, Void: shown.Why}
 		}
+		return out, shown
 	}
 	if !out.Passed && out.Cause == capacity.Errors {
 		out.Excess = max(out.Excess, missed)
@@ -406,6 +405,33 @@ func (d *Document) judgeCapacity(run *results.Run) (*results.Run, error) {
 		return nil, fmt.Errorf("run %q: %w", run.Manifest.ID, err)
 	}
 	return atCapacity(run, d.Capacity), nil
+}
+
+// reason says of each search that gives no supported rate what it came to.
+func (c *CapacityResult) reason() string {
+	var texts []string
+	for _, s := range c.Searches {
+		if s.Outcome.Verdict == capacity.Supported {
+			continue
+		}
+		text := s.Text
+		if len(c.Searches) > 1 {
+			text = s.Scale + ": " + text
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Judged is what the search says in the terms of objectives.
+func (s CapacitySearch) Judged() Verdict {
+	switch s.Verdict {
+	case capacity.Supported:
+		return Pass
+	case capacity.Invalid:
+		return InvalidResult
+	}
+	return Inconclusive
 }
 
 // capacityHeadlines say each search's outcome.
