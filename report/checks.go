@@ -44,7 +44,7 @@ func (c *check) word() string {
 // that nothing judges is checked for having been measured, so that each is
 // there; and an environment of which trials are missing has not finished.
 func checks(doc *analysis.Document) []check {
-	list := append(gateChecks(doc), objectiveChecks(doc)...)
+	list := slices.Concat(capacityChecks(doc), gateChecks(doc), objectiveChecks(doc))
 	list = append(list, measuredChecks(doc, list)...)
 	figures := cellFigures(doc)
 	for i := range list {

@@ -18,6 +18,9 @@ func (d *Document) Reason() string {
 	if v == Pass {
 		return ""
 	}
+	if d.Capacity != nil {
+		return d.Capacity.reason()
+	}
 	if text := d.firstWith(v); text != "" {
 		return text
 	}
