@@ -168,8 +168,8 @@ func doubts(m Metric, cells []*Cell) []string {
 	list := []string{}
 	var suspects []string
 	for _, c := range cells {
-		if why := c.neverSteady(); why != "" {
-			list = append(list, "of "+c.Environment+" "+why)
+		if why := c.mostlyUnsteady(); why != "" {
+			list = append(list, c.Environment+": "+why)
 			continue
 		}
 		switch {
@@ -259,7 +259,7 @@ func scaling(doc *Document, m Metric, from, to *Cell) Scaling {
 func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	var list []string
 	for _, c := range []*Cell{from, to} {
-		if why := c.neverSteady(); why != "" {
+		if why := c.mostlyUnsteady(); why != "" {
 			list = append(list, why+" "+at(c.Scale))
 		}
 		if c.Stall != nil {
