@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"plimsoll/report/plot"
@@ -45,22 +46,21 @@ type page struct {
 	Verdict    analysis.Verdict
 	Answer     string // the verdict in words
 	Subtitle   string
-	Topics     []topic
+	Verdicts   []topic
+	Faster     []topic
+	Key        []sides
+	Whiskers   []string  // of Key
 	Gate       *gateView // nil: the run is no gate's
 	Objectives objectiveTable
 	Sides      []loadSides
 	Matrices   []pageMatrix
 	Columns    []pageColumn
-	Findings   []findingGroup
-	Plots      []loadPlots
-	Requests   []cellRequests
-	Replicas   []cellReplicas
-}
-
-// topic is the headlines about one thing.
-type topic struct {
-	Name  string
-	Texts []string
+	// Findings are the gravest, More the others.
+	Findings, More []findingGroup
+	Plots          []loadPlots
+	Requests       []cellRequests
+	Trials         []cellTrials
+	Replicas       []cellReplicas
 }
 
 type pageColumn struct{ Name, Unit string }
@@ -69,6 +69,9 @@ type pageMatrix struct {
 	Load  analysis.LoadInfo
 	Rows  []pageRow
 	Notes []string
+	// Labels say what the numbers have to be read with, Where on what.
+	Labels []label
+	Where  []string
 }
 
 type pageRow struct {
@@ -77,26 +80,25 @@ type pageRow struct {
 	Figures  []string
 	Trials   string
 	Counts   string
+	Label    string // what the figures have to be read with
 }
 
 func newPage(doc *analysis.Document, style string) (*page, error) {
 	p := &page{
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
-		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
+		Objectives: objectives(doc), Sides: allSides(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc),
+		Verdicts: verdictTopics(doc), Faster: fasterTopics(doc),
 	}
+	p.Key, p.Whiskers = keySides(doc)
+	if len(p.Key) > 0 && len(p.Faster) > 0 && p.Faster[0].Name == topicName(analysis.AboutComparison) {
+		p.Faster[0].Name = "" // it stands above the bars
+	}
+	p.Findings, p.More = foldFindings(findingGroups(doc))
 	if p.Gate = gateOf(doc); p.Gate != nil {
 		if err := p.Gate.draw(doc); err != nil {
 			return nil, err
 		}
-	}
-	for _, h := range doc.Headlines {
-		name := topicName(h.Topic)
-		if n := len(p.Topics); n == 0 || p.Topics[n-1].Name != name {
-			p.Topics = append(p.Topics, topic{Name: name})
-		}
-		last := &p.Topics[len(p.Topics)-1]
-		last.Texts = append(last.Texts, h.Text)
 	}
 	for _, c := range matrixColumns {
 		p.Columns = append(p.Columns, pageColumn{c.name, c.unit})
@@ -110,7 +112,7 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 }
 
 func newPageMatrix(m matrix) pageMatrix {
-	out := pageMatrix{Load: m.load, Notes: m.notes()}
+	out := pageMatrix{Load: m.load, Notes: m.notes(), Labels: labelsOf(m), Where: environmentLines(m)}
 	for i, r := range m.rows {
 		figures := r.figures
 		for k := range figures {
@@ -118,8 +120,13 @@ func newPageMatrix(m matrix) pageMatrix {
 				figures[k] += "*"
 			}
 		}
+		about := ""
+		if r.cell.Trials > 0 {
+			about = labelOf(r.cell).line()
+		}
 		out.Rows = append(out.Rows, pageRow{
-			Cell: r.cell, NewScale: i == 0 || m.rows[i-1].cell.Scale != r.cell.Scale,
+			Label: about,
+			Cell:  r.cell, NewScale: i == 0 || m.rows[i-1].cell.Scale != r.cell.Scale,
 			Figures: figures, Trials: trialsText(r.cell), Counts: scaleCounts(r.cell),
 		})
 	}
@@ -153,6 +160,7 @@ type scaleSides struct {
 
 // sides is one comparison as bars, the environments in their usual order.
 type sides struct {
+	Title    string // what it is about, where that is not said around it
 	Metric   string
 	Better   string // which direction is better
 	Apart    string
@@ -161,6 +169,7 @@ type sides struct {
 	Best     string // environment
 	Doubts   []string
 	Bars     []bar
+	Whiskers []string // what they are, each kind once
 }
 
 // bar is one environment's value. Its lengths are percentages of the longest.
@@ -168,8 +177,9 @@ type bar struct {
 	Environment string
 	Text        string
 	Length      float64
-	HasRange    bool
-	// The range over the trials begins at From and is Wide.
+	// Interval says in words what the whisker shows, empty if there is none.
+	Interval string
+	// It begins at From and is Wide.
 	From, Wide float64
 }
 
@@ -207,7 +217,7 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 	}
 	var longest float64
 	for _, side := range c.Sides {
-		longest = max(longest, side.Value.Max)
+		longest = max(longest, side.Value.High)
 	}
 	percent := func(v float64) float64 {
 		if longest == 0 {
@@ -220,11 +230,18 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 			if side.Environment != environment {
 				continue
 			}
-			s.Bars = append(s.Bars, bar{
+			b := bar{
 				Environment: environment, Text: c.Metric.Text(side.Value.Median),
-				Length: percent(side.Value.Median), From: percent(side.Value.Min),
-				Wide: percent(side.Value.Max - side.Value.Min), HasRange: percent(side.Value.Max-side.Value.Min) >= 1,
-			})
+				Length: percent(side.Value.Median), From: percent(side.Value.Low),
+				Wide: percent(side.Value.High - side.Value.Low),
+			}
+			if side.Trials > 1 {
+				b.Interval = c.Metric.Interval(side.Value, side.Trials)
+				if kind := side.Value.Kind(side.Trials); !slices.Contains(s.Whiskers, kind) {
+					s.Whiskers = append(s.Whiskers, kind)
+				}
+			}
+			s.Bars = append(s.Bars, b)
 		}
 	}
 	return s
@@ -287,7 +304,8 @@ func allReplicas(doc *analysis.Document) []cellReplicas {
 // pageFuncs are the template's functions.
 func pageFuncs(doc *analysis.Document) template.FuncMap {
 	return template.FuncMap{
-		"mark": mark,
+		"mark":  mark,
+		"faint": func() string { return plot.FaintOpacity },
 		// class is an environment's colour.
 		"class": func(environment string) string { return fmt.Sprintf("e%d", colourOf(doc, environment)) },
 		// verdictClass is a verdict's.

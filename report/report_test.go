@@ -205,7 +205,7 @@ func TestHTMLNeedsNothingElse(t *testing.T) {
 		"a reference":            `(?i)(src|href)\s*=\s*"(?:[^#"d]|d[^a])`,
 		"an import or url()":     `(?i)@import|url\(`,
 		"a script":               `(?i)<script`,
-		"a colour of no meaning": `#E00[12]`,
+		"a colour of no meaning": `#E00[123]`,
 		"what was not safe":      `ZgotmplZ`,
 		"a broken number":        `NaN|[^a-z]Inf[^a-z]`,
 	} {
@@ -227,15 +227,17 @@ func TestHTMLNeedsNothingElse(t *testing.T) {
 	}
 }
 
-// The page opens with the answer: verdict, headlines, objectives, and only then
-// the tables, the plots and the provenance.
+// The page opens with the answer: verdicts, what has to be known before a number
+// is believed, who was faster, and only then the tables, the plots and the
+// provenance.
 func TestHTMLOrder(t *testing.T) {
 	doc := document(t, "twip-6")
 	page := string(render(t, report.HTML, doc))
 	at := 0
 	for _, part := range []string{
-		"<h1>twip", "Not every objective could be decided", "Which is faster", `id="objectives"`, `id="sides"`,
-		`id="matrix"`, `id="findings"`, `id="plots"`, `id="replicas"`, `id="failures"`, `id="provenance"`,
+		"<h1>twip", "Not every objective could be decided", `id="verdicts"`, "could not be decided in 4", `id="findings"`, "and 2 more",
+		`id="faster"`, `class="spread"`, `id="objectives"`, `id="sides"`, `id="matrix"`, `id="plots"`, `id="trials"`, `id="replicas"`,
+		`id="failures"`, `id="provenance"`,
 	} {
 		i := strings.Index(page[at:], part)
 		if i < 0 {

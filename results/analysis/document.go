@@ -83,6 +83,9 @@ const (
 type Headline struct {
 	Topic Topic  `json:"topic"`
 	Text  string `json:"text"`
+	// Verdict is what a gate or an objective came to, the worst of its cells;
+	// empty for other topics.
+	Verdict Verdict `json:"verdict,omitempty"`
 }
 
 // Fact is one line of the provenance.
@@ -123,6 +126,8 @@ type Comparison struct {
 	Load   string `json:"load"`
 	Scale  string `json:"scale"`
 	Metric Metric `json:"metric"`
+	// Headline says that this is what the load is mainly about.
+	Headline bool `json:"headline,omitempty"`
 	// Sides are the environments, the best first.
 	Sides []Side `json:"sides"`
 	// Ratio is ≥ 1 and says how far the first and the last side are apart; 0
