@@ -54,7 +54,7 @@ func gateOf(doc *analysis.Document) *gateView {
 		v.Metrics = append(v.Metrics, newGateRow(m))
 		v.Headers = append(v.Headers, m.Name+", "+g.Baseline, g.Candidate, "change")
 		for _, w := range m.Warnings {
-			v.note(w)
+			v.note(strings.ToUpper(w[:1]) + w[1:] + ".")
 		}
 	}
 	if len(g.Metrics) > 0 {
@@ -139,7 +139,7 @@ func limitText(v *float64, without string) string {
 // signedShare prints a change: "+4.2 %".
 func signedShare(v float64) string {
 	digits := 1
-	if math.Abs(v) >= 0.0995 {
+	if math.Abs(v) >= 0.995 {
 		digits = 0
 	}
 	sign := ""

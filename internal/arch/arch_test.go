@@ -80,6 +80,7 @@ var within = []string{
 	"runner/doctor -> runner/calibrate",
 	"runner/calibrate -> runner/bench",
 	"fixtures -> internal/precise",
+	"results/analysis -> results/analysis/gate",
 	"results/analysis -> results/analysis/within",
 }
 
