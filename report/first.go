@@ -54,21 +54,15 @@ func foldFindings(groups []findingGroup) (first, rest []findingGroup) {
 	return groups[:gravest], groups[gravest:]
 }
 
-// keySides are the comparisons that each load is mainly about, and what their
-// whiskers are, each kind once.
-func keySides(doc *analysis.Document) (list []sides, whiskers []string) {
+// keySides are the comparisons that each load is mainly about.
+func keySides(doc *analysis.Document) []sides {
+	var list []sides
 	for _, c := range doc.Comparisons {
 		if c.Headline {
 			s := newSides(doc, c)
 			s.Title = c.Load + ", " + c.Scale
-			for _, kind := range s.Whiskers {
-				if !slices.Contains(whiskers, kind) {
-					whiskers = append(whiskers, kind)
-				}
-			}
-			s.Whiskers = nil
 			list = append(list, s)
 		}
 	}
-	return list, whiskers
+	return list
 }

@@ -49,7 +49,7 @@ type page struct {
 	Verdicts   []topic
 	Faster     []topic
 	Key        []sides
-	Whiskers   []string  // of Key
+	Whiskers   string    // what those of Key are
 	Gate       *gateView // nil: the run is no gate's
 	Objectives objectiveTable
 	Sides      []loadSides
@@ -88,9 +88,8 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
 		Objectives: objectives(doc), Sides: allSides(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc),
-		Verdicts: verdictTopics(doc), Faster: fasterTopics(doc),
+		Verdicts: verdictTopics(doc), Faster: fasterTopics(doc), Key: keySides(doc), Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Headline }),
 	}
-	p.Key, p.Whiskers = keySides(doc)
 	if len(p.Key) > 0 && len(p.Faster) > 0 && p.Faster[0].Name == topicName(analysis.AboutComparison) {
 		p.Faster[0].Name = "" // it stands above the bars
 	}
@@ -149,8 +148,9 @@ func paletteCSS() string {
 
 // loadSides are one load's comparisons.
 type loadSides struct {
-	Load   analysis.LoadInfo
-	Scales []scaleSides
+	Load     analysis.LoadInfo
+	Whiskers string // what they are
+	Scales   []scaleSides
 }
 
 type scaleSides struct {
@@ -169,7 +169,6 @@ type sides struct {
 	Best     string // environment
 	Doubts   []string
 	Bars     []bar
-	Whiskers []string // what they are, each kind once
 }
 
 // bar is one environment's value. Its lengths are percentages of the longest.
@@ -186,7 +185,7 @@ type bar struct {
 func allSides(doc *analysis.Document) []loadSides {
 	var list []loadSides
 	for _, load := range doc.Loads {
-		l := loadSides{Load: load}
+		l := loadSides{Load: load, Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Load == load.Name })}
 		for _, c := range doc.Comparisons {
 			if c.Load != load.Name {
 				continue
@@ -202,6 +201,20 @@ func allSides(doc *analysis.Document) []loadSides {
 		}
 	}
 	return list
+}
+
+// whiskers says what the whiskers of these comparisons are, each kind once;
+// empty if they have none.
+func whiskers(doc *analysis.Document, of func(analysis.Comparison) bool) string {
+	var kinds []string
+	for _, c := range doc.Comparisons {
+		for _, s := range c.Sides {
+			if kind := s.Value.Kind(s.Trials); of(c) && s.Trials > 1 && !slices.Contains(kinds, kind) {
+				kinds = append(kinds, kind)
+			}
+		}
+	}
+	return strings.Join(kinds, ", ")
 }
 
 func newSides(doc *analysis.Document, c analysis.Comparison) sides {
@@ -237,9 +250,6 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 			}
 			if side.Trials > 1 {
 				b.Interval = c.Metric.Interval(side.Value, side.Trials)
-				if kind := side.Value.Kind(side.Trials); !slices.Contains(s.Whiskers, kind) {
-					s.Whiskers = append(s.Whiskers, kind)
-				}
 			}
 			s.Bars = append(s.Bars, b)
 		}

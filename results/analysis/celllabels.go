@@ -160,11 +160,9 @@ func markResolved(points []Point, trials []*observed) {
 		}
 	}
 	all := within.Join(runs...)
-	for i := range points {
-		if points[i].Percentile > 0 && !all.Estimate(points[i].Percentile).Resolved {
-			return
-		}
+	for i := 1; i < len(points) && all.Estimate(points[i].Percentile).Resolved; i++ {
 		points[i].Resolved = true
+		points[0].Resolved = true // the fastest request, which has no tail of its own
 	}
 }
 
