@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,16 +80,24 @@ func TestByName(t *testing.T) {
 	}
 }
 
-// The same document gives the same bytes in every format.
+// The same document gives the same bytes in every format, on one CPU and on two,
+// and whatever order its maps have that time (method G2).
 func TestDeterministic(t *testing.T) {
-	doc := document(t, "twip-6")
-	for _, name := range report.Formats() {
-		r, err := report.ByName(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(render(t, r, doc), render(t, r, doc)) {
-			t.Errorf("%s differs from one time to the next", name)
+	for _, of := range []string{"twip-6", "gate-fail"} {
+		for _, name := range report.Formats() {
+			r, err := report.ByName(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := render(t, r, document(t, of))
+			for i := range 6 {
+				before := runtime.GOMAXPROCS(1 + i%2)
+				again := render(t, r, document(t, of)) // read again, so that its maps are new
+				runtime.GOMAXPROCS(before)
+				if !bytes.Equal(first, again) {
+					t.Errorf("%s of %s differs from one time to the next", name, of)
+				}
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -128,5 +129,24 @@ func TestOrderIsTheScenarios(t *testing.T) {
 	slices.Reverse(run.Trials)
 	if got := encode(t, summarize(t, run)); !bytes.Equal(want, got) {
 		t.Error("another order of execution gave another document")
+	}
+}
+
+// The order in which trials are stored, the number of CPUs and the order of maps
+// do not show in a document (method G2).
+func TestSummarizeIsDeterministic(t *testing.T) {
+	run := storeTwip(t, 1)
+	want := encode(t, summarize(t, run))
+	for i := range 4 {
+		again, err := results.Open(run.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := runtime.GOMAXPROCS(1 + i%2)
+		got := encode(t, summarize(t, again))
+		runtime.GOMAXPROCS(before)
+		if !bytes.Equal(want, got) {
+			t.Fatalf("time %d: another document", i)
+		}
 	}
 }

@@ -218,8 +218,9 @@ type Range struct {
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 	Level float64 `json:"level"`
-	// Untold says that a trial, an imported one, does not have the value: the
-	// others mean nothing then. In JSON the whole range is null.
+	// Untold says that a trial does not have the value, because it was imported
+	// without it or nothing was recorded: the others mean nothing then. In JSON
+	// the whole range is null.
 	Untold bool `json:"-"`
 }
 
