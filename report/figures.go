@@ -34,7 +34,8 @@ type legendKey struct {
 	Text  string
 	Class string // of the environment; empty: any
 	Dash  string
-	Faint bool
+	// Opacity is that of a faint line, else empty.
+	Opacity string
 }
 
 // fewPoints is how many points a line over time needs to be worth a plot.
@@ -95,34 +96,44 @@ func (p *plotter) add(to *[]plotFigure, f plotFigure, svg []byte, err error) err
 
 func (p *plotter) byPercentile() error {
 	var lines []plot.Line
-	faint := false
 	for _, c := range p.cells {
-		line := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: max(0, slices.Index(p.doc.Scales, c.Scale))}
-		rest := line
-		rest.Faint = true
-		for _, pt := range c.Curve {
-			drawn := plot.Point{X: pt.Percentile, Y: float64(pt.Latency)}
-			if pt.Resolved {
-				line.Points = append(line.Points, drawn)
-				rest.Points = []plot.Point{drawn} // it goes on from here
-			} else {
-				rest.Points = append(rest.Points, drawn)
-			}
-		}
-		if lines = append(lines, line); len(rest.Points) > 1 {
-			lines, faint = append(lines, rest), true
-		}
+		like := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: max(0, slices.Index(p.doc.Scales, c.Scale))}
+		lines = append(lines, curveLines(c, like)...)
 	}
 	f := plotFigure{
 		Title:   "Latency by percentile",
 		Caption: "All trials together, up to where ten requests remain above. Lower is better.",
-		Keys:    append(p.environmentKeys(), p.scaleKeys()...),
-	}
-	if faint {
-		f.Keys = append(f.Keys, legendKey{Text: "tail not resolved: fewer than 15 episodes, or 100 requests, above", Dash: plot.Dash(0), Faint: true})
+		Keys:    slices.Concat(p.environmentKeys(), p.scaleKeys(), faintKeys(lines)),
 	}
 	svg, err := plot.LatencyByPercentile(p.label(f.Title), lines)
 	return p.add(&p.out.Figures, f, svg, err)
+}
+
+// curveLines draw a cell's curve, faintly from where its tail is not resolved.
+func curveLines(c *analysis.Cell, like plot.Line) []plot.Line {
+	line, rest := like, like
+	rest.Faint = true
+	for _, pt := range c.Curve {
+		drawn := plot.Point{X: pt.Percentile, Y: float64(pt.Latency)}
+		if pt.Resolved {
+			line.Points = append(line.Points, drawn)
+			rest.Points = []plot.Point{drawn} // it goes on from here
+		} else {
+			rest.Points = append(rest.Points, drawn)
+		}
+	}
+	if len(rest.Points) < 2 {
+		return []plot.Line{line}
+	}
+	return []plot.Line{line, rest}
+}
+
+// faintKeys explains faint lines, if there are any.
+func faintKeys(lines []plot.Line) []legendKey {
+	if !slices.ContainsFunc(lines, func(l plot.Line) bool { return l.Faint }) {
+		return nil
+	}
+	return []legendKey{{Text: "tail not resolved: fewer than 15 episodes, or 100 requests, above", Dash: plot.Dash(0), Opacity: plot.FaintOpacity}}
 }
 
 func (p *plotter) byScale() error {

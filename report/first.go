@@ -37,7 +37,7 @@ func topics(doc *analysis.Document, about ...analysis.Topic) []topic {
 
 // verdictTopics are what a run says, and how sure that is.
 func verdictTopics(doc *analysis.Document) []topic {
-	return topics(doc, analysis.AboutGate, analysis.AboutObjectives, analysis.AboutTrust)
+	return topics(doc, analysis.AboutGate, analysis.AboutCapacity, analysis.AboutObjectives, analysis.AboutTrust)
 }
 
 // fasterTopics are what comparing and scaling showed.

@@ -23,7 +23,7 @@ func HTML(w io.Writer, doc *analysis.Document) error {
 	if err != nil {
 		return err
 	}
-	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html")
+	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html", "page/figure.html")
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,9 @@ type page struct {
 	Verdicts   []topic
 	Faster     []topic
 	Key        []sides
-	Whiskers   string    // what those of Key are
-	Gate       *gateView // nil: the run is no gate's
+	Whiskers   string        // what those of Key are
+	Gate       *gateView     // nil: the run is no gate's
+	Capacity   *capacityView // nil: the run is no capacity search
 	Objectives objectiveTable
 	Sides      []loadSides
 	Matrices   []pageMatrix
@@ -94,6 +95,11 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 		p.Faster[0].Name = "" // it stands above the bars
 	}
 	p.Findings, p.More = foldFindings(findingGroups(doc))
+	if p.Capacity = capacityOf(doc); p.Capacity != nil {
+		if err := p.Capacity.draw(doc); err != nil {
+			return nil, err
+		}
+	}
 	if p.Gate = gateOf(doc); p.Gate != nil {
 		if err := p.Gate.draw(doc); err != nil {
 			return nil, err
@@ -164,6 +170,7 @@ type sides struct {
 	Metric   string
 	Better   string // which direction is better
 	Apart    string
+	Interval string // of Apart, or why there is none
 	Standing string
 	Decided  bool
 	Best     string // environment
@@ -227,6 +234,9 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 	}
 	if c.Ratio > 0 {
 		s.Apart = apart(c.Ratio)
+		if s.Interval = noInterval(c); s.Interval == "" {
+			s.Interval = confidence() + ": " + c.Interval.Text()
+		}
 	}
 	var longest float64
 	for _, side := range c.Sides {
@@ -314,8 +324,7 @@ func allReplicas(doc *analysis.Document) []cellReplicas {
 // pageFuncs are the template's functions.
 func pageFuncs(doc *analysis.Document) template.FuncMap {
 	return template.FuncMap{
-		"mark":  mark,
-		"faint": func() string { return plot.FaintOpacity },
+		"mark": mark,
 		// class is an environment's colour.
 		"class": func(environment string) string { return fmt.Sprintf("e%d", colourOf(doc, environment)) },
 		// verdictClass is a verdict's.

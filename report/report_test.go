@@ -85,6 +85,9 @@ func TestByName(t *testing.T) {
 func TestDeterministic(t *testing.T) {
 	for _, of := range []string{"twip-6", "gate-fail"} {
 		for _, name := range report.Formats() {
+			if of == "gate-fail" && name == "ab" {
+				continue // which has no closed loop
+			}
 			r, err := report.ByName(name)
 			if err != nil {
 				t.Fatal(err)

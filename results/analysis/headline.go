@@ -16,6 +16,7 @@ func headlines(doc *Document) []Headline {
 		}
 	}
 	list = append(list, gateHeadlines(doc)...)
+	add(AboutCapacity, capacityHeadlines(doc))
 	list = append(list, objectiveHeadlines(doc)...)
 	for _, load := range doc.Loads {
 		add(AboutComparison, compareHeadlines(doc, load))
