@@ -56,6 +56,7 @@ type page struct {
 	Sides      []loadSides
 	Matrices   []pageMatrix
 	Columns    []pageColumn
+	Warmups    *warmups // nil: nothing is told of them
 	// Findings are the gravest, More the others.
 	Findings, More []findingGroup
 	Plots          []loadPlots
@@ -88,7 +89,7 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 	p := &page{
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
-		Objectives: objectives(doc), Sides: allSides(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc),
+		Objectives: objectives(doc), Sides: allSides(doc), Warmups: warmupsOf(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc),
 		Verdicts: verdictTopics(doc), Faster: fasterTopics(doc), Key: keySides(doc), Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Headline }),
 	}
 	if len(p.Key) > 0 && len(p.Faster) > 0 && p.Faster[0].Name == topicName(analysis.AboutComparison) {

@@ -23,6 +23,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.faster()
 	m.objectives()
 	m.matrices()
+	m.warmups()
 	m.requests()
 	m.replicas()
 	m.missing()
