@@ -268,6 +268,11 @@ func (j *capacityJudge) trial(t results.Trial, rate float64) (capacity.Trial, Ca
 			out = capacity.Trial{Rate: rate, Void: shown.Why}
 		}
 		return out, shown
+	} else if out.Passed && t.Steady.Unsteady() {
+		// One that failed has failed: above what a stack carries nothing is steady.
+		_, shown.Why = t.MayBeCompared()
+		shown.Verdict = InvalidResult
+		return capacity.Trial{Rate: rate, Void: shown.Why}, shown
 	}
 	if !out.Passed && out.Cause == capacity.Errors {
 		out.Excess = max(out.Excess, missed)
