@@ -260,7 +260,7 @@ func capacityChecks(doc *analysis.Document) []check {
 	var list []check
 	for _, s := range doc.Capacity.Searches {
 		c := check{
-			name: "a supported rate at " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
+			name: "supported rate, " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
 		}
 		if s.Supported > 0 {
 			c.observed = rateText(s.Supported)
