@@ -356,9 +356,9 @@ func atCapacity(run *results.Run, c *CapacityResult) *results.Run {
 	rates := map[string]float64{} // by scale
 	for _, s := range c.Searches {
 		lowest := 0.0
-		for _, p := range s.Points {
-			if lowest == 0 || p.Rate < lowest {
-				lowest = p.Rate
+		for _, t := range run.Manifest.Plan.Trials {
+			if t.Scale.String() == s.Scale && (lowest == 0 || t.Rate < lowest) {
+				lowest = t.Rate
 			}
 		}
 		rates[s.Scale] = cmp.Or(s.Supported, s.Passing, lowest)
