@@ -20,6 +20,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.capacity()
 	m.objectives()
 	m.matrices()
+	m.warmups()
 	m.comparisons()
 	m.findings()
 	m.requests()
@@ -141,6 +142,9 @@ func (m *markdownReport) comparisons() {
 	t := table.NewWriter()
 	s.fill(t)
 	m.table(t)
+	for _, why := range s.intervals {
+		fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(why))
+	}
 	m.notes(s.notes)
 }
 

@@ -173,16 +173,6 @@ func (d *Document) judgeGate(run *results.Run) error {
 	return nil
 }
 
-// reason is the first metric that makes the verdict.
-func (g *GateResult) reason() string {
-	for _, m := range g.Metrics {
-		if m.Verdict == g.Verdict {
-			return fmt.Sprintf("gate %s: %s", m.Verdict, m.Text)
-		}
-	}
-	return ""
-}
-
 // gateHeadlines say each metric's verdict.
 func gateHeadlines(doc *Document) []string {
 	if doc.Gate == nil {
@@ -274,7 +264,8 @@ func pairsOf(m results.Manifest, trials []results.Trial) []pair {
 }
 
 // void says what spoiled a round. All of it is about how the load was
-// generated or the environment, none about how long an answer took.
+// generated, the environment, or a system that was not in a steady state; none
+// about how long an answer took.
 func (p pair) void() []string {
 	list := slices.Clone(p.failed)
 	for _, t := range []*results.Trial{p.baseline, p.candidate} {
@@ -287,6 +278,9 @@ func (p pair) void() []string {
 				continue
 			}
 			list = append(list, fmt.Sprintf("%s: %s", t.Environment, t.Validity.Reasons[i]))
+		}
+		if t.Steady.Unsteady() {
+			list = append(list, fmt.Sprintf("%s: %s: %s", t.Environment, t.Steady.Verdict, t.Steady.Why))
 		}
 	}
 	return list
