@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -53,9 +54,13 @@ func (m *markdownReport) head() {
 	m.headlines()
 }
 
-func (m *markdownReport) headlines() {
+// headlines writes all but those of some topics.
+func (m *markdownReport) headlines(without ...analysis.Topic) {
 	var topic analysis.Topic
 	for _, h := range m.doc.Headlines {
+		if slices.Contains(without, h.Topic) {
+			continue
+		}
 		if h.Topic != topic {
 			topic = h.Topic
 			fmt.Fprintf(&m.b, "\n**%s**\n\n", topicName(topic))
