@@ -44,7 +44,7 @@ func (c *check) word() string {
 // that nothing judges is checked for having been measured, so that each is
 // there; and an environment of which trials are missing has not finished.
 func checks(doc *analysis.Document) []check {
-	list := append(gateChecks(doc), objectiveChecks(doc)...)
+	list := slices.Concat(capacityChecks(doc), gateChecks(doc), objectiveChecks(doc))
 	list = append(list, measuredChecks(doc, list)...)
 	figures := cellFigures(doc)
 	for i := range list {
@@ -119,7 +119,7 @@ func measuredChecks(doc *analysis.Document, others []check) []check {
 		switch {
 		case cell.Trials == 0:
 			c.verdict, c.why = analysis.Inconclusive, "no trial was finished"
-		case cell.Counted == 0:
+		case cell.Counted+cell.Unsteady == 0:
 			c.verdict, c.why = analysis.InvalidResult, "no trial counts: "+strings.Join(cell.Validity.Reasons, "; ")
 		}
 		list = append(list, c)

@@ -24,6 +24,7 @@ func Summary(w io.Writer, doc *analysis.Document) error {
 	}
 	fmt.Fprintf(&m.b, "%s\n", escape.Replace(subtitle(doc)))
 	m.gate()
+	m.capacity()
 	m.objectives()
 	m.headlines(analysis.AboutGate, analysis.AboutObjectives) // the tables say it
 	m.comparisons()

@@ -38,6 +38,8 @@ func verdictLine(doc *analysis.Document) string {
 	switch v := doc.Verdict(); {
 	case !measured:
 		return "Nothing was measured"
+	case doc.Capacity != nil:
+		return capacityLine(doc.Capacity)
 	case doc.Gate != nil:
 		return gateLine(doc.Gate, v)
 	case v == analysis.Fail:
@@ -100,6 +102,8 @@ func count(n int, noun string) string {
 // topics are the headings of headlines.
 func topicName(t analysis.Topic) string {
 	switch t {
+	case analysis.AboutCapacity:
+		return "Capacity"
 	case analysis.AboutGate:
 		return "Gate"
 	case analysis.AboutComparison:
@@ -116,12 +120,16 @@ func topicName(t analysis.Topic) string {
 
 // trialsText says how many trials a cell's figures rest on.
 func trialsText(c *analysis.Cell) string {
-	invalid := c.Trials - c.Counted
+	invalid := c.Trials - c.Counted - c.Unsteady
 	switch {
 	case c.Trials == 0:
 		return "none finished"
+	case c.Counted == 0 && c.Unsteady > 0:
+		return count(c.Unsteady, "trial") + ", not steady"
 	case c.Counted == 0:
 		return count(invalid, "trial") + ", invalid"
+	case c.Unsteady > 0:
+		return fmt.Sprintf("%d, %d more not steady", c.Counted, c.Unsteady)
 	case invalid > 0:
 		return fmt.Sprintf("%d, %d more invalid", c.Counted, invalid)
 	case c.Validity.Verdict == results.Suspect:
@@ -229,4 +237,22 @@ func standing(c analysis.Comparison) string {
 		return fmt.Sprintf("seen %d times", fewest)
 	}
 	return string(c.Standing)
+}
+
+// noInterval says why a ratio has no interval; empty: it has one.
+func noInterval(c analysis.Comparison) string {
+	if c.Interval.None == "" {
+		return ""
+	}
+	return fmt.Sprintf("No interval: %s.", c.Interval.None)
+}
+
+// confidence heads a column of intervals.
+func confidence() string { return fixed(100*analysis.Confidence, 0) + " % interval" }
+
+func orNone(s string) string {
+	if s == "" {
+		return none
+	}
+	return s
 }

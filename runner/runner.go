@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"plimsoll/results"
+	"plimsoll/results/steady"
 	"plimsoll/runner/engine"
 	"plimsoll/runner/site"
 	"plimsoll/runner/worker"
@@ -35,6 +36,12 @@ type Options struct {
 	Next func(m results.Manifest, finished []results.Trial) (plan.Trial, bool)
 	// Gate goes into the record.
 	Gate *results.Gate
+	// Capacity goes into the record.
+	Capacity *results.Capacity
+	// Hopeless says of a trial whose load goes on why it has missed its aim
+	// already, and by far: its load is ended then. Empty: go on. nil: no load
+	// is ended early.
+	Hopeless func(t plan.Trial, soFar results.Trial, elapsed time.Duration) string
 	// Engine returns the engine for an environment. It is asked for each
 	// environment of the plan before anything is started.
 	Engine func(context.Context, scenarios.Environment) (engine.Engine, error)
@@ -58,6 +65,9 @@ type Options struct {
 	// ReadyWithin is how long a replica, and then the target, may take to
 	// become ready; 0: one minute.
 	ReadyWithin time.Duration
+	// Pace is the time scale at which it is looked whether a system is steady;
+	// zero: the method's, the one whose error rates are known.
+	Pace steady.Pace
 	// Progress is told what happens; nil: nobody.
 	Progress Progress
 	// Warnings are what was found before; they go into the record with those
@@ -72,7 +82,8 @@ type Options struct {
 type Progress interface {
 	// TrialBegan is called before anything is done for a trial.
 	TrialBegan(t plan.Trial)
-	// Doing names the step that begins now: "starting", "warming up", ….
+	// Doing names the step that begins now: "starting", "warming up", …, and
+	// each second what a warm-up still waits for.
 	Doing(step string)
 	// Fetching tells how far an image has come that is pulled or built.
 	Fetching(line string)
@@ -236,6 +247,7 @@ func (r *run) openRecord(ctx context.Context) error {
 		Started:    now,
 		Plan:       *r.Plan,
 		Gate:       r.Gate,
+		Capacity:   r.Capacity,
 		Loads:      loads,
 		Provenance: provenance,
 		Warnings:   r.warnings(),

@@ -36,8 +36,11 @@ type trial struct {
 	log     *results.TrialWriter
 	tally   *results.Tally
 	summary results.Trial
+	state   *state
 	// begun is the begin of the measured phase; zero before.
 	begun time.Time
+	// endedEarly is why the load was ended before its time.
+	endedEarly string
 }
 
 // trial runs one trial and stores it. The stack is gone when it returns,
@@ -48,6 +51,9 @@ func (r *run) trial(ctx context.Context, pt plan.Trial, keep bool) (*results.Tri
 	if !ok {
 		return nil, fmt.Errorf("the plan names load %q, which the scenario does not have", pt.Load)
 	}
+	if pt.Rate > 0 {
+		ld = ld.At(scenarios.RateOf(pt.Rate))
+	}
 	log, err := r.record.Begin(pt)
 	if err != nil {
 		return nil, err
@@ -56,6 +62,7 @@ func (r *run) trial(ctx context.Context, pt plan.Trial, keep bool) (*results.Tri
 		run: r, Trial: pt, env: env, load: ld, log: log, tally: results.NewTally(),
 		site: r.site(env, pt),
 	}
+	t.state = t.newState()
 	err = t.execute(ctx)
 	if failed := err != nil; !r.Attach && (!keep || failed) {
 		r.Progress.Doing("taking down")
@@ -159,9 +166,7 @@ func (t *trial) applyLoad(ctx context.Context, way site.Way, meters *sampler.Sam
 	}
 	for _, job := range jobs {
 		if job.Phase == results.Warmup {
-			t.Progress.Doing("warming up")
-			begin := func() (time.Time, error) { return time.Now(), nil }
-			if _, err := client.Run(ctx, job.Phase, begin, t.observe); err != nil {
+			if err := t.warmUp(ctx, client); err != nil {
 				return fmt.Errorf("warm-up: %w", err)
 			}
 			continue
@@ -188,7 +193,20 @@ func (t *trial) measure(ctx context.Context, client *worker.Client, meters *samp
 		go func() { watched <- meters.Watch(watching, t.begun, t.append) }()
 		return t.begun, nil
 	}
-	if _, err := client.Run(ctx, results.Measure, begin, t.observe); err != nil {
+	loading, end := context.WithCancel(ctx)
+	defer end()
+	seconds := results.NewTally() // the tally of everything is the sampler's, too
+	observe := func(l results.Line) error {
+		if err := t.observe(l); err != nil {
+			return err
+		}
+		if second, ok := l.(results.Interval); ok && t.hopeless(seconds, second) {
+			end()
+		}
+		return nil
+	}
+	final, err := client.Run(loading, results.Measure, begin, observe)
+	if early := t.endedEarly != "" && ctx.Err() == nil && final.Phase == results.Measure; err != nil && !early {
 		return err
 	}
 	stop()
@@ -198,11 +216,24 @@ func (t *trial) measure(ctx context.Context, client *worker.Client, meters *samp
 	return meters.Emit(ctx, t.begun, t.append)
 }
 
+// hopeless adds a second to those before and asks whether the load is to go on.
+func (t *trial) hopeless(before *results.Tally, second results.Interval) bool {
+	if t.Hopeless == nil || t.endedEarly != "" {
+		return false
+	}
+	before.Add(second)
+	t.endedEarly = t.Hopeless(t.Trial, before.Trial(t.base()), second.Start+second.Length)
+	return t.endedEarly != ""
+}
+
 // observe takes one line from the worker.
 func (t *trial) observe(l results.Line) error {
 	switch line := l.(type) {
 	case results.Interval:
 		t.Progress.Second(line)
+		if line.Phase == results.Measure {
+			t.state.addMeasured(line)
+		}
 	case results.Final:
 		if line.Phase == results.Measure {
 			line.Began = t.begun // the worker's clock may be another one
@@ -225,11 +256,11 @@ func (t *trial) jobs(way site.Way) []load.Job {
 	measured.Targets, measured.Host, measured.Seed = way.Targets, way.Host, t.manifest.Plan.Seed+uint64(t.Index)
 	measured.Mix, measured.Link = mix(t.Scenario, t.load), load.Link(t.env.Link)
 	measured.Trust = t.door().Trust
-	if t.Scenario.Warmup == 0 {
+	if t.Scenario.Warmup.For == 0 {
 		return []load.Job{measured}
 	}
 	warmup := measured
-	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup
+	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup.For
 	// A rate that changes is warmed up at one that does not.
 	rate := t.load.WarmupRate()
 	warmup.RateCount, warmup.RatePer, warmup.Stages, warmup.Sine = rate.Count, rate.Per, nil, nil
@@ -292,20 +323,38 @@ func (t *trial) requestedRate(due int64) float64 {
 	if t.load.Arrivals == scenarios.Poisson {
 		return float64(due) / t.load.Duration.Seconds()
 	}
+	if t.Rate > 0 {
+		return t.Rate
+	}
 	return t.manifest.Loads[t.Load].Rate
 }
 
-func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
-	base := results.Trial{
-		Environment: t.Environment, Scale: t.site.Stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
-		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
-		Target: t.door().Target, Link: t.env.Link, Metering: meters.Source(),
-		Images: map[string]string{},
+// base is what of the summary is known before the trial.
+func (t *trial) base() results.Trial {
+	var limit time.Duration
+	if t.Rate > 0 {
+		limit = smallestLatency(t.Scenario.Objectives)
 	}
+	return results.Trial{
+		Limit:       limit,
+		Environment: t.Environment, Scale: t.site.Stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
+		Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
+		Target: t.door().Target, Link: t.env.Link,
+		Images: map[string]string{},
+		Steady: t.state.steadiness(t.Scenario.Warmup, t.load),
+	}
+}
+
+func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
+	base := t.base()
+	base.Startup, base.Metering, base.EndedEarly = startup, meters.Source(), t.endedEarly
 	for _, replica := range state.Replicas {
 		base.Images[replica.Service] = replica.Image
 	}
 	t.summary = t.tally.Trial(base)
+	if t.Attach || t.env.Topology == nil {
+		t.summary.ColdStart = nil // it has been running before
+	}
 	t.summary.RequestedRate = t.requestedRate(t.summary.Due)
 	t.summary.Validity = results.Judge(t.summary, t.calibration(t.Environment, t.Load))
 }

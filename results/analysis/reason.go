@@ -18,12 +18,15 @@ func (d *Document) Reason() string {
 	if v == Pass {
 		return ""
 	}
+	if d.Capacity != nil {
+		return d.Capacity.reason()
+	}
 	if text := d.firstWith(v); text != "" {
 		return text
 	}
 	if v == InvalidResult {
 		for _, c := range d.Cells {
-			if c.Trials > 0 && c.Counted == 0 {
+			if c.Trials > 0 && !c.measured() {
 				return "no trial counts in " + c.Name
 			}
 		}
