@@ -417,18 +417,19 @@ func inTurns(a, b []*results.Trial) bool {
 		slices.IsSortedFunc(all, func(x, y *results.Trial) int { return cmp.Compare(x.Trial, y.Trial) })
 }
 
-// expect counts the intervals: of many some are wrong.
+// expect counts the intervals that can be trusted to hold as often as they say:
+// of many some are wrong.
 func (p *Pairing) expect() {
 	n := 0
 	for _, pair := range p.Pairs {
 		for _, c := range pair.Changes {
-			if c.Interval.None == "" {
+			if pair.InTurns && c.Interval.None == "" {
 				n++
 			}
 		}
 	}
 	if n > 1 {
-		p.Expect = fmt.Sprintf("Each interval holds its true ratio in %.0f of 100 cases at the least: of %d intervals about %.1f can be expected to miss.",
+		p.Expect = fmt.Sprintf("Where trials took turns an interval holds the true ratio in %.0f of 100 cases at the least: of %d such intervals here about %.1f can be expected to miss.",
 			100*Confidence, n, (1-Confidence)*float64(n))
 	}
 }
