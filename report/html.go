@@ -46,7 +46,8 @@ type page struct {
 	Answer     string // the verdict in words
 	Subtitle   string
 	Topics     []topic
-	Gate       *gateView // nil: the run is no gate's
+	Gate       *gateView     // nil: the run is no gate's
+	Capacity   *capacityView // nil: the run is no capacity search
 	Objectives objectiveTable
 	Sides      []loadSides
 	Matrices   []pageMatrix
@@ -84,6 +85,11 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
 		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
+	}
+	if p.Capacity = capacityOf(doc); p.Capacity != nil {
+		if err := p.Capacity.draw(doc); err != nil {
+			return nil, err
+		}
 	}
 	if p.Gate = gateOf(doc); p.Gate != nil {
 		if err := p.Gate.draw(doc); err != nil {

@@ -17,6 +17,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m := &markdownReport{doc: doc}
 	m.head()
 	m.gate()
+	m.capacity()
 	m.objectives()
 	m.matrices()
 	m.comparisons()

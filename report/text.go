@@ -39,6 +39,7 @@ func writeText(w io.Writer, doc *analysis.Document, colour bool) error {
 	t := &textReport{doc: doc, colour: colour}
 	t.head()
 	t.gate()
+	t.capacity()
 	t.objectives()
 	t.matrices()
 	t.comparisons()

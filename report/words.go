@@ -38,6 +38,8 @@ func verdictLine(doc *analysis.Document) string {
 	switch v := doc.Verdict(); {
 	case !measured:
 		return "Nothing was measured"
+	case doc.Capacity != nil:
+		return capacityLine(doc.Capacity)
 	case doc.Gate != nil:
 		return gateLine(doc.Gate, v)
 	case v == analysis.Fail:
@@ -100,6 +102,8 @@ func count(n int, noun string) string {
 // topics are the headings of headlines.
 func topicName(t analysis.Topic) string {
 	switch t {
+	case analysis.AboutCapacity:
+		return "Capacity"
 	case analysis.AboutGate:
 		return "Gate"
 	case analysis.AboutComparison:

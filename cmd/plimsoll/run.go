@@ -192,7 +192,7 @@ func execute(ctx context.Context, std streams, cmd *cli.Command, choice engineCh
 		return errors.Join(runErr, err)
 	case outcome.NotStarted:
 		return errors.Join(&codedError{exitNotStarted, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}, err)
-	case outcome.WorkerLost:
+	case outcome.WorkerLost && doc.Gate == nil: // a gate voids the round and measures another
 		return errors.Join(&codedError{exitInvalid, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}, err)
 	}
 	return errors.Join(verdictError(doc), err)

@@ -39,6 +39,10 @@ type Document struct {
 	// Gate is there if the run is a gate's. Its environments are not compared
 	// in any other way then, and objectives are the candidate's.
 	Gate *GateResult `json:"gate,omitempty"`
+	// Capacity is there if the run is a capacity search. Everything else is of
+	// the trials at the rate that it found then, and the verdict is the
+	// search's alone.
+	Capacity *CapacityResult `json:"capacity,omitempty"`
 	// Headlines answer the reader's first questions, most important first.
 	Headlines []Headline `json:"headlines"`
 	// Comparisons hold the environments side by side, for each load and scale
@@ -73,6 +77,7 @@ type Topic string
 // The topics of headlines.
 const (
 	AboutGate       Topic = "gate"
+	AboutCapacity   Topic = "capacity"
 	AboutComparison Topic = "comparison"
 	AboutObjectives Topic = "objectives"
 	AboutScaling    Topic = "scaling"
