@@ -131,11 +131,11 @@ func (l *ledger) loads(a, b pairSide) {
 	l.add("requests", number(x.Requests), number(y.Requests))
 	l.add("concurrency", number(a.cell.Concurrency), number(b.cell.Concurrency))
 	l.add("think time", units.Duration(x.Think), units.Duration(y.Think))
-	l.add("rate", throughput.Text(x.Rate), throughput.Text(y.Rate))
+	l.add("rate", agreed(a, rate), agreed(b, rate))
 	l.add("duration", units.Duration(x.Duration), units.Duration(y.Duration))
 	l.add("connections", connections(x), connections(y))
 	if len(*l) == before {
-		l.add("load", x.Text, y.Text)
+		l.add("load", a.cell.LoadText, b.cell.LoadText)
 	}
 	s, t, ok := scenarioLoads(a, b)
 	if !ok {
@@ -144,6 +144,15 @@ func (l *ledger) loads(a, b pairSide) {
 	l.add("timeout", units.Duration(s.Timeout), units.Duration(t.Timeout))
 	l.add("redirects that are followed", number(s.Redirects), number(t.Redirects))
 	l.add("cookies", jar(s), jar(t))
+}
+
+// rate is what was asked of an open loop: its own, or another one that a search
+// put in its place.
+func rate(t *results.Trial) string {
+	if t.RequestedRate == 0 {
+		return ""
+	}
+	return throughput.Text(t.RequestedRate)
 }
 
 func jar(l scenarios.Load) string {

@@ -18,12 +18,12 @@ import (
 func measured(environment, scale, load string, p99s ...float64) *Cell {
 	c := &Cell{
 		Name: environment + " · " + scale + " · " + load, Environment: environment, Scale: scale, Load: load,
-		Mode: "open", Trials: len(p99s), HasUsage: true, Tail: 1000, ScaleCounts: map[string]int{"web": 1},
+		Mode: "open", LoadText: "open loop, 100/s for 50s", Trials: len(p99s), HasUsage: true, Tail: 1000, ScaleCounts: map[string]int{"web": 1},
 	}
 	for i, ms := range p99s {
 		t := TrialDetail{Trial: results.Trial{
 			Environment: environment, Load: load, Trial: i + 1, Index: i + 1, Started: time.Unix(int64(100*i), 0),
-			Mode: "open", Target: "http://web", Throughput: 100, Validity: results.Validity{Verdict: results.Valid},
+			Mode: "open", Target: "http://web", Throughput: 100, RequestedRate: 100, Validity: results.Validity{Verdict: results.Valid},
 			Requests: results.Counts{Sent: 5000, OK: 5000},
 			Usage:    []results.UsageTotal{{Replica: "web-1", Service: "web", CPUPerRequest: time.Millisecond, MemoryPeakBytes: 1 << 20}},
 		}}
@@ -157,11 +157,11 @@ func TestCompareRefuses(t *testing.T) {
 	}{
 		{"nothing differs", func(a, b *Subject) {}, ""},
 		{"mode", onlyB(func(s *Subject) { s.Document.Cells[0].Mode = "closed"; s.Document.Cells[0].Concurrency = 10 }), "mode: A has open, B has closed"},
-		{"rate", onlyB(load(func(l *results.LoadSummary) { l.Rate = 200 })), "rate: A has 100.0/s, B has 200.0/s"},
+		{"rate", onlyB(trials(func(t *results.Trial) { t.RequestedRate = 200 })), "rate: A has 100.0/s, B has 200.0/s"},
 		{"concurrency", onlyB(func(s *Subject) { s.Document.Cells[0].Concurrency = 20 }), "concurrency: A has none, B has 20"},
 		{"duration", onlyB(load(func(l *results.LoadSummary) { l.Duration = time.Minute })), "duration: A has 50s, B has 1m"},
 		{"connections", onlyB(load(func(l *results.LoadSummary) { l.KeepAlive = true })), "connections: A has a new one each, B has kept"},
-		{"what only the words tell", onlyB(load(func(l *results.LoadSummary) { l.Text += ", Poisson arrivals" })),
+		{"what only the words tell", onlyB(func(s *Subject) { s.Document.Cells[0].LoadText += ", Poisson arrivals" }),
 			"load: A has open loop, 100/s for 50s, B has open loop, 100/s for 50s, Poisson arrivals"},
 		{"transport", onlyB(trials(func(t *results.Trial) { t.Transport = "fast" })), "transport: A has none, B has fast"},
 		{"HTTP/2", onlyB(trials(func(t *results.Trial) { t.HTTP2 = true })), "protocol: A has not HTTP/2, B has HTTP/2"},
@@ -187,7 +187,7 @@ func TestCompareRefuses(t *testing.T) {
 			"trials that count: A has none that was finished, B has 5 trials"},
 		{"several", onlyB(func(s *Subject) {
 			s.Manifest.Provenance.Warmup = "20s"
-			load(func(l *results.LoadSummary) { l.Rate = 50 })(s)
+			trials(func(t *results.Trial) { t.RequestedRate = 50 })(s)
 		}), "rate: A has 100.0/s, B has 50.0/s; warm-up: A has 10s, B has 20s"},
 		{"a copy of the same run", onlyB(func(s *Subject) { s.Manifest.ID = "run-1" }), "both sides are the same trials"},
 		{"other machines, kernels and versions are facts", onlyB(func(s *Subject) {
@@ -297,8 +297,8 @@ func TestChange(t *testing.T) {
 		{"but most requests never saw it", median, stalled(a(10, 10, 10, 10, 10)), inLoop(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
 		{"a p90 below it", high, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.Requests.Timeouts = 100 }), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"a value of 0", tail, a(10, 10, 10, 10, 0), b(20, 20, 20, 20, 20), 0, NoReading, "a trial's value is 0"},
-		{"throughput of a rate that was not kept up", throughput, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.RequestedRate = 100 }),
-			edit(b(10, 10, 10, 10, 10), func(t *results.Trial) { t.RequestedRate, t.Throughput = 100, 50 }), .5, BLower, "requests/s: A 100.0/s, B 50.0/s"},
+		{"throughput of a rate that was not kept up", throughput, a(10, 10, 10, 10, 10),
+			edit(b(10, 10, 10, 10, 10), func(t *results.Trial) { t.Throughput = 50 }), .5, BLower, "requests/s: A 100.0/s, B 50.0/s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := changeOf(t, compareOK(t, subjectOf("run-1", "training", test.a, test.b), subjectOf("run-1", "production", test.a, test.b)), test.metric)
