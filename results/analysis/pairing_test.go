@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plimsoll/results"
+	"plimsoll/results/steady"
 	"plimsoll/scenarios"
 )
 
@@ -185,6 +186,13 @@ func TestCompareRefuses(t *testing.T) {
 			"trials that count: A has 5 trials, B has none: 2 trials, all invalid"},
 		{"no trial was finished", func(a, _ *Subject) { a.Document.Cells[0] = *measured("training", "as written", "steady") },
 			"trials that count: A has none that was finished, B has 5 trials"},
+		{"never steady", func(_, b *Subject) {
+			c := &b.Document.Cells[0]
+			c.Counted, c.Unsteady = 0, len(c.Detail)
+			for i := range c.Detail {
+				c.Detail[i].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
+			}
+		}, "trials that count: A has 5 trials, B has none: no trial was in a steady state: drifting: p99 rose (and 4 more reasons)"},
 		{"several", onlyB(func(s *Subject) {
 			s.Manifest.Provenance.Warmup = "20s"
 			trials(func(t *results.Trial) { t.RequestedRate = 50 })(s)
@@ -242,13 +250,17 @@ func TestChange(t *testing.T) {
 		return c
 	}
 	failing := func(c *Cell, share float64) *Cell {
-		c.ErrorRate = share
 		return edit(c, func(t *results.Trial) {
 			t.Requests.Failed = int64(share * 5000)
 			t.Requests.OK = 5000 - t.Requests.Failed
 		})
 	}
 	few := func(c *Cell) *Cell { return edit(c, func(t *results.Trial) { t.Latency.Response.Count = 400 }) }
+	unsteady := func(c *Cell) *Cell { // its last trial
+		c.Counted, c.Unsteady = c.Counted-1, 1
+		c.Detail[len(c.Detail)-1].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
+		return c
+	}
 	inLoop := func(c *Cell) *Cell {
 		c.Mode = "closed"
 		return c
@@ -258,7 +270,6 @@ func TestChange(t *testing.T) {
 		return inLoop(c)
 	}
 	one := func(c *Cell) *Cell { // of five trials has all the failures
-		c.ErrorRate = .01
 		c.Detail[2].Requests.Failed, c.Detail[2].Requests.OK = 250, 4750
 		return c
 	}
@@ -278,6 +289,8 @@ func TestChange(t *testing.T) {
 		{"four of each have limits", tail, a(10, 10, 10, 10), b(20, 20, 20, 20), 2, BHigher, ""},
 		{"three of each have none", tail, a(10, 10, 10), b(20, 20, 20), 2, NoReading, "B ÷ A 2.00×, no interval: 3 trials of each, and 95 % takes 4 of each"},
 		{"three and seven have none", tail, a(10, 10, 10), b(20, 20, 20, 20, 20, 20, 20), 2, NoReading, "no interval: 3 and 7 trials"},
+		{"nor one of a system that was not steady", tail, a(10, 10, 10, 10, 10), unsteady(b(20, 20, 20, 20, 9000)), 2, BHigher, "p99: A 10.0 ms, B 20.0 ms"},
+		{"whose failures count all the same", failures, a(10, 10, 10, 10, 10), unsteady(failing(b(20, 20, 20, 20, 20), .02)), 0, NoReading, "errors: A 0 %, B 2.0 %"},
 		{"an invalid trial never counts", tail, a(10, 10, 10, 10, -9000), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"invalid trials leave too few", tail, a(10, 10, 10, -10, -10), b(20, 20, 20, 20, 20), 2, NoReading, "3 and 5 trials"},
 		{"errors come first", tail, a(10, 10, 10, 10, 10), failing(b(1, 1, 1, 1, 1), .02), 0, NoReading, "no ratio: 0 % of the requests to A failed and 2.0 % of those to B"},
