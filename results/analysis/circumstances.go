@@ -24,7 +24,7 @@ const (
 		"they are advisory only. Where a machine's level differs by 5 % (sd) from day to day, a test that is meant to err once in a hundred times takes " +
 		"equal deployments for different ones in 6 of 100 cases with 5 trials of each, and in 13 to 14 with 10; where it differs by 10 %, in 17 and 28. " +
 		"More trials do not help. Measure both in one run, where trials take turns."
-	notInTurns = "The trials of A and B did not take turns, so the ratios contain whatever changed on the machine in between, and the intervals do not know of it: advisory only."
+	notInTurns = "Nothing shows that the trials of A and B took turns, so the ratios contain whatever changed on the machine in between, and the intervals do not know of it: advisory only."
 	oneStart   = "All trials of a side met the same start of its stack. What differs from start to start is not in the intervals, which are too narrow for that reason."
 )
 
