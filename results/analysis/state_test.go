@@ -137,3 +137,29 @@ func TestGateVoidsUnsteadyRounds(t *testing.T) {
 		}
 	}
 }
+
+// TestCapacityNeedsASteadyPass: a rate that was met by a system on the move is
+// not met, one that was missed is missed all the same.
+func TestCapacityNeedsASteadyPass(t *testing.T) {
+	judge, err := newCapacityJudge([]string{"p(99) < 100ms"}, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		p99          time.Duration
+		state        *results.Steadiness
+		passed, void bool
+	}{
+		{50 * time.Millisecond, nil, true, false},
+		{50 * time.Millisecond, &results.Steadiness{Verdict: steady.Steady}, true, false},
+		{50 * time.Millisecond, &results.Steadiness{Verdict: steady.Drifting, Why: "p99 +20 %"}, false, true},
+		{500 * time.Millisecond, &results.Steadiness{Verdict: steady.Drifting, Why: "p99 +20 %", Slower: true}, false, false},
+	} {
+		trial := trialAt(100, c.p99)
+		trial.Steady = c.state
+		got, shown := judge.trial(trial, 100)
+		if got.Passed != c.passed || (got.Void != "") != c.void || c.void && shown.Why != "drifting: p99 +20 %" {
+			t.Errorf("%v, %+v: %+v, %+v", c.p99, c.state, got, shown)
+		}
+	}
+}
