@@ -53,7 +53,7 @@ func Summarize(run *results.Run) (*Document, error) {
 		doc.Findings = append(doc.Findings, findings(&cell, g)...)
 		doc.Cells = append(doc.Cells, cell)
 	}
-	doc.Findings = orderFindings(append(runFindings(doc, m), doc.Findings...))
+	doc.Findings = orderFindings(append(runFindings(doc, groups, m), doc.Findings...))
 	doc.Comparisons = comparisons(doc)
 	doc.Scalings = scalings(doc)
 	doc.Objectives = judge(m.Objectives, groups, doc.Cells)
@@ -70,6 +70,7 @@ type cellGroup struct {
 	planned                  int
 	indexes                  []int // of the plan's trials
 	trials                   []*observed
+	cpus                     int // of the machine; 0: not known
 }
 
 func (g *cellGroup) name() string {
@@ -103,7 +104,7 @@ func group(m results.Manifest) cellGroups {
 	var groups cellGroups
 	byName := map[string]*cellGroup{}
 	for _, t := range m.Plan.Trials {
-		g := &cellGroup{environment: t.Environment, scale: t.Scale.String(), load: t.Load, size: size(t.Scale)}
+		g := &cellGroup{environment: t.Environment, scale: t.Scale.String(), load: t.Load, size: size(t.Scale), cpus: m.Provenance.CPUs}
 		if known := byName[g.name()]; known != nil {
 			g = known
 		} else {

@@ -43,7 +43,9 @@ func summarize(g *cellGroup, load results.LoadSummary) Cell {
 	c.Used = usageOverTime(first.samples, first.Duration)
 	if closed(c.Mode) {
 		c.Stall = worstStall(shown)
+		c.ColdEpisode = coldEpisodes(shown)
 	}
+	c.RoundTrips = roundTripsOf(shown, g.cpus)
 	return c
 }
 

@@ -52,7 +52,7 @@ func TestStallNeedsABatch(t *testing.T) {
 		"too short a time to tell":        {around(0, 1000), 0, false},
 		"nothing was ever sent at all":    {nil, 0, false},
 	} {
-		_, got := stallOf(made(test.times).response, 10, test.think, 500)
+		_, got := stallOf(rankedHistogram(made(test.times).response), 10, test.think, 500)
 		if got != test.want {
 			t.Errorf("%s: stall %v, want %v", name, got, test.want)
 		}
