@@ -33,7 +33,10 @@ type Manifest struct {
 	Provenance Provenance             `json:"provenance"`
 	// Calibrations are there if they were asked for.
 	Calibrations []Calibration `json:"calibrations,omitempty"`
-	Warnings     []string      `json:"warnings,omitempty"`
+	// Gate is there if two environments were measured in rounds, to be judged
+	// against each other. A trial's repetition is its round then.
+	Gate     *Gate    `json:"gate,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // LoadSummary says in words and numbers what a load was.
@@ -59,6 +62,8 @@ type Failure struct {
 	Index       int    `json:"index"`
 	Environment string `json:"environment"`
 	Reason      string `json:"reason"`
+	// NotStarted says that its environment did not start.
+	NotStarted bool `json:"not_started,omitempty"`
 }
 
 // Image is what a trial ran.

@@ -26,7 +26,15 @@ import (
 // Options say what to run and how.
 type Options struct {
 	Scenario *scenarios.Scenario
-	Plan     *plan.Plan
+	// Plan is what to run. With Next it names what may come, and the record's
+	// plan grows with the trials that were begun.
+	Plan *plan.Plan
+	// Next says which trial comes after the finished ones, and false when there
+	// is none. The manifest names those that failed. nil: the plan's, one after
+	// another.
+	Next func(m results.Manifest, finished []results.Trial) (plan.Trial, bool)
+	// Gate goes into the record.
+	Gate *results.Gate
 	// Engine returns the engine for an environment. It is asked for each
 	// environment of the plan before anything is started.
 	Engine func(context.Context, scenarios.Environment) (engine.Engine, error)
@@ -227,9 +235,13 @@ func (r *run) openRecord(ctx context.Context) error {
 		Scenario:   r.Scenario.Name,
 		Started:    now,
 		Plan:       *r.Plan,
+		Gate:       r.Gate,
 		Loads:      loads,
 		Provenance: provenance,
 		Warnings:   r.warnings(),
+	}
+	if r.Next != nil {
+		r.manifest.Plan.Trials = nil
 	}
 	for _, e := range r.Scenario.Environments {
 		r.manifest.Environments = append(r.manifest.Environments, e.Name)
@@ -267,13 +279,23 @@ func (r *run) createRecord() error {
 	}
 }
 
+// trials runs one trial after another.
 func (r *run) trials(ctx context.Context) error {
-	for i, t := range r.Plan.Trials {
-		if ctx.Err() != nil {
+	next := r.Next
+	if next == nil {
+		next = r.inOrder()
+	}
+	var finished []results.Trial
+	for ctx.Err() == nil {
+		t, more := next(r.manifest, finished)
+		if !more {
 			return nil
 		}
-		if r.finished[t.Index] {
-			continue
+		if r.Next != nil {
+			r.manifest.Plan.Trials = append(r.manifest.Plan.Trials, t)
+			if err := r.record.SaveManifest(r.manifest); err != nil {
+				return err
+			}
 		}
 		level := t.Environment + " " + t.Scale.String()
 		if r.down[level] {
@@ -281,13 +303,14 @@ func (r *run) trials(ctx context.Context) error {
 			continue
 		}
 		r.Progress.TrialBegan(t)
-		last := i == len(r.Plan.Trials)-1
+		last := r.Next == nil && t.Index == len(r.Plan.Trials)
 		summary, err := r.trial(ctx, t, r.Keep && last)
 		r.Progress.TrialEnded(t, summary, err)
 		var start *StartError
 		var ended *worker.EndedError
 		switch {
 		case err == nil:
+			finished = append(finished, *summary)
 			r.noteImages(ctx, summary)
 		case ctx.Err() != nil:
 			return nil
@@ -308,6 +331,20 @@ func (r *run) trials(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// inOrder yields the plan's trials that are not finished yet.
+func (r *run) inOrder() func(results.Manifest, []results.Trial) (plan.Trial, bool) {
+	rest := r.Plan.Trials
+	return func(results.Manifest, []results.Trial) (plan.Trial, bool) {
+		for len(rest) > 0 {
+			t := rest[0]
+			if rest = rest[1:]; !r.finished[t.Index] {
+				return t, true
+			}
+		}
+		return plan.Trial{}, false
+	}
 }
 
 // noteImages keeps what was run in the provenance.
@@ -331,7 +368,10 @@ func (r *run) noteImages(ctx context.Context, t *results.Trial) {
 }
 
 func (r *run) fail(t plan.Trial, err error) {
-	r.manifest.Failures = append(r.manifest.Failures, results.Failure{Index: t.Index, Environment: t.Environment, Reason: err.Error()})
+	var start *StartError
+	r.manifest.Failures = append(r.manifest.Failures, results.Failure{
+		Index: t.Index, Environment: t.Environment, Reason: err.Error(), NotStarted: errors.As(err, &start),
+	})
 }
 
 type silent struct{}

@@ -22,13 +22,14 @@ var layers = map[string]int{
 	"report":      5,
 	"report/plot": 5,
 
-	"runner":                4,
-	"runner/bench":          4,
-	"runner/calibrate":      4,
-	"runner/doctor":         4,
-	"results/analysis":      4,
-	"results/analysis/gate": 4,
-	"results/foreign":       4,
+	"runner":                  4,
+	"runner/bench":            4,
+	"runner/calibrate":        4,
+	"runner/doctor":           4,
+	"results/analysis":        4,
+	"results/analysis/gate":   4,
+	"results/analysis/within": 4,
+	"results/foreign":         4,
 
 	"runner/engine/docker":     3,
 	"runner/engine/process":    3,
@@ -79,6 +80,7 @@ var within = []string{
 	"runner/doctor -> runner/calibrate",
 	"runner/calibrate -> runner/bench",
 	"fixtures -> internal/precise",
+	"results/analysis -> results/analysis/within",
 }
 
 // only names the packages that alone may import a heavy dependency.

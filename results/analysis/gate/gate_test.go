@@ -72,14 +72,17 @@ func TestJudge(t *testing.T) {
 		{name: "stopped early", rounds: steadily(7, slower(.07)), verdict: Inconclusive, reason: Latency, counted: 7, says: "after 5 rounds"},
 		{name: "never told apart", rounds: steadily(20, widely), more: true, verdict: Inconclusive, reason: Latency, counted: 20, says: "the smallest rise these rounds could show is"},
 		{name: "one void round", rounds: voided(steadily(6, slower(.30)), 2), verdict: Fail, reason: Latency, counted: 5},
-		{name: "two void rounds of seven", rounds: voided(steadily(7, slower(.30)), 2, 3), verdict: Invalid, reason: Environment, counted: 2, says: "2 rounds were void, of which at most 25 % may be, the last for: the host stole CPU"},
-		{name: "void rounds only", rounds: voided(steadily(3, slower(0)), 0, 1, 2), more: true, verdict: Invalid, reason: Environment},
+		{name: "two void rounds of seven", rounds: voided(steadily(7, slower(.30)), 2, 3), more: true, verdict: Continue, reason: Latency, counted: 5, next: 10},
+		{name: "two void rounds of twelve", rounds: voided(steadily(12, slower(.30)), 2, 3), more: true, verdict: Fail, reason: Latency, counted: 10},
+		{name: "void rounds only", rounds: voided(steadily(3, slower(0)), 0, 1, 2), more: true, verdict: Continue, reason: TooFew, next: 5},
+		{name: "too many void rounds", rounds: voided(steadily(7, slower(0)), 0, 1, 2, 3, 4, 5, 6), more: true, verdict: Invalid, reason: Environment, says: "7 rounds were void, of which at most 25 % may be, the last for: the host stole CPU"},
 		{name: "void rounds after the verdict", rounds: voided(steadily(9, slower(.30)), 5, 6, 7, 8), verdict: Fail, reason: Latency, counted: 5},
 		{name: "a void round need not be whole", rounds: append(steadily(4, slower(.30)), Round{Void: []string{"did not start"}}), more: true, verdict: Continue, reason: TooFew, counted: 4, next: 5},
 		{name: "too few requests", rounds: steadily(5, requests(1_999)), verdict: Invalid, reason: Unresolved, says: "a p99 needs 2000 requests"},
 		{name: "requests enough", rounds: steadily(5, requests(2_000)), verdict: Fail, reason: Latency, counted: 5},
-		{name: "too few for a p99.9", rounds: steadily(5, requests(19_999)), settings: func(s *Settings) { s.Percentile = 99.9 }, verdict: Invalid, reason: Unresolved, says: "a p99.9 needs 20000 requests"},
+		{name: "too few for a p99.9", rounds: steadily(5, requests(19_999)), settings: func(s *Settings) { s.Metric, s.Percentile = "p99.9", 99.9 }, verdict: Invalid, reason: Unresolved, says: "a p99.9 needs 20000 requests"},
 		{name: "enough for a p99.9", rounds: steadily(5, requests(20_000)), settings: func(s *Settings) { s.Percentile = 99.9 }, verdict: Fail, reason: Latency, counted: 5},
+		{name: "no percentile needs no number of requests", rounds: steadily(5, requests(10)), settings: func(s *Settings) { s.Metric, s.Percentile = "CPU per request", 0 }, verdict: Fail, reason: Latency, counted: 5, says: "the CPU per request rose by 100 %"},
 		{name: "no value", rounds: steadily(5, constant(0)), verdict: Invalid, reason: Unresolved, counted: 5, says: "no p99"},
 
 		{name: "everything fails at once", rounds: steadily(5, failing(10_000, 1)), verdict: Fail, reason: Failures, counted: 5, says: "100 % of the candidate's requests failed, 0 % of the baseline's, more in 5 rounds and fewer in 0"},
@@ -417,6 +420,7 @@ func TestCandidateFirst(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for name, change := range map[string]func(*Settings){
+		"no name":            func(s *Settings) { s.Metric = "" },
 		"percentile":         func(s *Settings) { s.Percentile = 100 },
 		"smallest rise":      func(s *Settings) { s.MinEffect = 0 },
 		"tolerance":          func(s *Settings) { s.Tolerance = .04 },

@@ -30,7 +30,7 @@ type Side struct {
 
 // Block is one load.
 type Block struct {
-	// Value is the judged percentile of the response time, in any one unit.
+	// Value is the judged metric, in any one unit.
 	Value float64
 	// Requests that were due; Errors those of them that failed in any way, the
 	// Timeouts included.
@@ -66,7 +66,7 @@ func (s Side) requests() (all, failed int64) {
 // censored reports whether so many requests timed out that the percentile is
 // no more than "at least the timeout".
 func (s Side) censored(percentile float64) bool {
-	return slices.ContainsFunc(s.Blocks, func(b Block) bool {
+	return percentile > 0 && slices.ContainsFunc(s.Blocks, func(b Block) bool {
 		return float64(b.Timeouts) > above(percentile, b.Requests)
 	})
 }
@@ -84,6 +84,9 @@ const (
 // few is the smallest number of requests above the percentile in any block.
 func (r Round) few(percentile float64) float64 {
 	least := math.Inf(1)
+	if percentile == 0 {
+		return least
+	}
 	for _, s := range []Side{r.Baseline, r.Candidate} {
 		for _, b := range s.Blocks {
 			least = min(least, above(percentile, b.Requests)+rounding)

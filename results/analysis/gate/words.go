@@ -2,16 +2,15 @@ package gate
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
 func (s Settings) rise(l Look) string {
 	if l.Estimate == nil {
-		return fmt.Sprintf("the candidate's p%g is at least the timeout, and rose by more than %s", s.Percentile, percent(*l.Lower))
+		return fmt.Sprintf("the candidate's %s is at least the timeout, and rose by more than %s", s.Metric, percent(*l.Lower))
 	}
-	return fmt.Sprintf("the p%g rose by %s (%s sure that it rose by more than %s)",
-		s.Percentile, percent(*l.Estimate), s.sure(func(look Spend) float64 { return look.Alpha }), percent(*l.Lower))
+	return fmt.Sprintf("the %s rose by %s (%s sure that it rose by more than %s)",
+		s.Metric, percent(*l.Estimate), s.sure(func(look Spend) float64 { return look.Alpha }), percent(*l.Lower))
 }
 
 // doubt says what a look that did not decide has shown: never that there is no
@@ -22,10 +21,10 @@ func (s Settings) doubt(l Look) string {
 		words = append(words, l.Errors.text()+": too few for proof, too many for a pass")
 	}
 	if l.Estimate != nil {
-		words = append(words, fmt.Sprintf("after %d rounds the p%g changed by %s, between %s and %s",
-			l.Rounds, s.Percentile, signed(l.Estimate), limit(l.Lower), limit(l.Upper)))
+		words = append(words, fmt.Sprintf("after %d rounds the %s changed by %s, between %s and %s",
+			l.Rounds, s.Metric, signed(l.Estimate), limit(l.Lower), limit(l.Upper)))
 	} else {
-		words = append(words, fmt.Sprintf("after %d rounds the change of the p%g cannot be estimated: too many requests timed out", l.Rounds, s.Percentile))
+		words = append(words, fmt.Sprintf("after %d rounds the change of the %s cannot be estimated: too many requests timed out", l.Rounds, s.Metric))
 	}
 	if l.Detectable != nil {
 		words = append(words, fmt.Sprintf("the smallest rise these rounds could show is %s; about %d rounds would show %s",
@@ -65,20 +64,12 @@ func signed(v *float64) string {
 	return "+" + percent(*v)
 }
 
-// percent prints a fraction with as many digits as it needs.
+// percent prints a fraction with three digits, which are all that matter.
 func percent(fraction float64) string {
-	switch p := 100 * fraction; {
-	case p == 0:
-		return "0 %"
-	case p < 0.01:
-		return "< 0.01 %"
-	case p < 1:
-		return fmt.Sprintf("%.2f %%", p)
-	case p < 10:
-		return fmt.Sprintf("%.1f %%", p)
-	default:
-		return fmt.Sprintf("%.0f %%", math.Round(p))
+	if p := 100 * fraction; p == 0 || p >= 0.01 {
+		return fmt.Sprintf("%.3g %%", p)
 	}
+	return "< 0.01 %"
 }
 
 func plural(n int, one, many string) string {
