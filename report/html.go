@@ -55,6 +55,7 @@ type page struct {
 	Plots      []loadPlots
 	Requests   []cellRequests
 	Replicas   []cellReplicas
+	Balancers  []balancerPage
 }
 
 // topic is the headlines about one thing.
@@ -83,7 +84,7 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 	p := &page{
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
-		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
+		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc), Balancers: balancerPages(doc),
 	}
 	if p.Gate = gateOf(doc); p.Gate != nil {
 		if err := p.Gate.draw(doc); err != nil {
@@ -112,15 +113,9 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 func newPageMatrix(m matrix) pageMatrix {
 	out := pageMatrix{Load: m.load, Notes: m.notes()}
 	for i, r := range m.rows {
-		figures := r.figures
-		for k := range figures {
-			if r.few && matrixColumns[k].name == "p99" {
-				figures[k] += "*"
-			}
-		}
 		out.Rows = append(out.Rows, pageRow{
 			Cell: r.cell, NewScale: i == 0 || m.rows[i-1].cell.Scale != r.cell.Scale,
-			Figures: figures, Trials: trialsText(r.cell), Counts: scaleCounts(r.cell),
+			Figures: r.marked(), Trials: trialsText(r.cell), Counts: scaleCounts(r.cell),
 		})
 	}
 	return out

@@ -23,6 +23,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.findings()
 	m.requests()
 	m.replicas()
+	m.balancers()
 	m.rest()
 	_, err := w.Write(m.b.Bytes())
 	return err

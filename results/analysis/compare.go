@@ -150,7 +150,7 @@ func doubts(m Metric, cells []*Cell) []string {
 			list = append(list, fmt.Sprintf("%s of the requests to %s failed", percent(c.ErrorRate), c.Environment))
 		case c.Stall != nil && m != median && m != cost:
 			list = append(list, fmt.Sprintf("%s of %s waited in one stall, without which it would be about %s",
-				plural(int(c.Stall.Requests), "request"), c.Environment, c.Stall.withoutText()))
+				plural(int(c.Stall.Requests), "request"), c.Environment, c.Stall.WithoutText()))
 		case m == tail && c.countless():
 			list = append(list, fmt.Sprintf("how many requests the p99 of %s rests on is not told", c.Environment))
 		case m == tail && c.Tail < fewInTail:
@@ -250,7 +250,7 @@ func fromText(scale string) string {
 // inWords says what a stall did to a scaling.
 func (s *Stall) inWords(m Metric, c Scaling) string {
 	return fmt.Sprintf("One stall of %s of %s requests holds %s of the request time %s; without it %s would be about %s, against %s %s",
-		units.Count(s.Requests), units.Count(s.Of), s.shareText(), at(c.To), m.Name, s.withoutText(), m.Text(c.Before.Median), at(c.From))
+		units.Count(s.Requests), units.Count(s.Of), s.shareText(), at(c.To), m.Name, s.WithoutText(), m.Text(c.Before.Median), at(c.From))
 }
 
 // withheld lists what speaks against taking the difference of two scales for
@@ -261,7 +261,7 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 		switch e := c.ColdEpisode; {
 		case c.Stall != nil:
 			list = append(list, fmt.Sprintf("%s of one stall hold %s of all request time %s, without which it would be about %s",
-				plural(int(c.Stall.Requests), "request"), c.Stall.shareText(), at(c.Scale), c.Stall.withoutText()))
+				plural(int(c.Stall.Requests), "request"), c.Stall.shareText(), at(c.Scale), c.Stall.WithoutText()))
 		case e != nil && e.Gain > episodeGain:
 			list = append(list, fmt.Sprintf("a cold start or a stall cannot be ruled out %s: without its %d slowest requests the throughput would be %s higher",
 				at(c.Scale), e.Requests, percent(e.Gain)))

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -64,39 +65,43 @@ func coldScale(small, c *Cell) bool {
 
 func stallEvidence(c, small *Cell, g *cellGroup) string {
 	s := c.Stall
-	batch := fmt.Sprintf("the loop keeps %d in flight", c.Concurrency)
+	batch := fmt.Sprintf("where the loop keeps %d in flight", c.Concurrency)
 	if s.Requests == int64(c.Concurrency) {
 		batch = "as many as the loop keeps in flight"
 	}
-	text := fmt.Sprintf("%s of %s requests (%s) took %s and hold %s of all request time", units.Count(s.Requests), units.Count(s.Of),
+	first := fmt.Sprintf("%s of %s requests, %s, took %s and hold %s of all request time", units.Count(s.Requests), units.Count(s.Of),
 		batch, span(units.Latency(s.Shortest), units.Latency(s.Longest)), s.shareText())
 	if s.Summary {
-		text += " (from the ranks, the mean and the longest that were printed, and their rounding)"
+		first += " (worked out from the ranks, the mean and the longest that were printed, and their rounding)"
 	}
-	text += fmt.Sprintf("; without them the throughput would be about %s, not %s/s", s.withoutText(), units.Rate(s.Throughput))
 	if c.Trials > 1 {
-		text = fmt.Sprintf("trial %d: %s (%d of %d trials)", s.Trial, text, s.Trials, c.Counted)
+		first = fmt.Sprintf("trial %d: %s (%d of %d trials)", s.Trial, first, s.Trials, c.Counted)
 	}
+	said := []string{first, fmt.Sprintf("Without them the throughput would be about %s, not %s/s", s.WithoutText(), units.Rate(s.Throughput))}
 	if coldScale(small, c) {
-		text += fmt.Sprintf("; %s there was no such stall, and %s/s", at(small.Scale), units.Rate(small.Throughput.Median))
+		before := fmt.Sprintf("%s it was %s/s, without such a stall", sentence(at(small.Scale)), units.Rate(small.Throughput.Median))
 		if !c.P50.Untold && !small.P50.Untold {
-			text += fmt.Sprintf(" (p50 %s there, %s here)", units.Latency(time.Duration(small.P50.Median)), units.Latency(time.Duration(c.P50.Median)))
+			before += fmt.Sprintf("; the p50 is %s here and was %s there", units.Latency(time.Duration(c.P50.Median)), units.Latency(time.Duration(small.P50.Median)))
 		}
+		said = append(said, before)
 	}
 	if s.Early {
-		text += "; they were sent as the load began"
+		said = append(said, "They were sent as the load began")
 	}
 	if late := lateServers(g); late != "" {
-		text += "; " + late
+		said = append(said, late)
 	}
 	if c.RestsOnFew() {
-		text += fmt.Sprintf("; p99 rests on %s", plural(int(c.Tail), "request"))
+		said = append(said, fmt.Sprintf("The p99 rests on %s", plural(int(c.Tail), "request")))
 	}
 	if c.imported() && c.Duration.Max < float64(steadyAfter) && !c.Duration.Untold {
-		text += fmt.Sprintf("; %s of load cannot show a steady state", units.Latency(time.Duration(c.Duration.Median)))
+		said = append(said, fmt.Sprintf("A load of %s cannot show a steady state", units.Latency(time.Duration(c.Duration.Median))))
 	}
-	return text
+	return strings.Join(said, ". ")
 }
+
+// sentence begins one.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // span joins two values to a range; one where both are the same.
 func span(from, to string) string {
@@ -107,10 +112,15 @@ func span(from, to string) string {
 }
 
 func (s *Stall) shareText() string {
-	return span(fmt.Sprintf("%.0f", 100*s.Share), fmt.Sprintf("%.0f", 100*s.ShareTo)) + " %"
+	if s.Share == s.ShareTo {
+		return percent(s.Share)
+	}
+	return fmt.Sprintf("%.0f to %.0f %%", math.Floor(100*s.Share), math.Ceil(100*s.ShareTo))
 }
 
-func (s *Stall) withoutText() string { return span(about(s.Without), about(s.WithoutTo)) }
+// WithoutText says about what the throughput would have been without the stall:
+// "about" has to stand before it.
+func (s *Stall) WithoutText() string { return span(about(s.Without), about(s.WithoutTo)) }
 
 // findMasked compares a cell that has failures with those that have hardly any:
 // at the same load and scale, and at the environment's other scales.

@@ -35,7 +35,7 @@ func TestStallOfTwip(t *testing.T) {
 	if diff := cmp.Diff([]string{"stall"}, kindsOf(got)); diff != "" {
 		t.Fatal(diff)
 	}
-	if !strings.Contains(got[0].Evidence, "p99 rests on 10 requests") || slices.Contains(kindsOf(findings(c, g)), "few") {
+	if !strings.Contains(got[0].Evidence, "The p99 rests on 10 requests") || slices.Contains(kindsOf(findings(c, g)), "few") {
 		t.Errorf("that its p99 rests on few requests is to be said with the stall: %+v, %v", got, kindsOf(findings(c, g)))
 	}
 }

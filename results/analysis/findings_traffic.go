@@ -210,7 +210,7 @@ func lateServers(g *cellGroup) string {
 			}
 		}
 		if len(late) > 0 && len(early) > 0 {
-			return fmt.Sprintf("the balancer had seen %s down, for up to %d s, and %s not: they joined later",
+			return fmt.Sprintf("The balancer had seen %s down, for up to %d s, and %s not: they joined later",
 				enumerate(late), longest, enumerate(early))
 		}
 	}

@@ -18,8 +18,10 @@ type ranked struct {
 	bands []band
 	// totalLow and totalHigh bound the sum of all times.
 	totalLow, totalHigh time.Duration
-	// exact is false of a summary.
+	// exact is false of a summary; off is half of what its figures were
+	// rounded to.
 	exact bool
+	off   time.Duration
 }
 
 // band is a number of times that are at least low and at most high.
@@ -65,7 +67,7 @@ func (o *observed) rankedSummary() (ranked, bool) {
 	if o.Foreign != nil {
 		off = o.Foreign.Rounded / 2
 	}
-	r := ranked{n: s.Count, p50: s.P50 + off}
+	r := ranked{n: s.Count, p50: s.P50 + off, off: off}
 	r.totalLow, r.totalHigh = time.Duration(s.Count)*max(s.Mean-off, 0), time.Duration(s.Count)*(s.Mean+off)
 	from, low := int64(0), time.Duration(0)
 	for _, p := range []struct {

@@ -26,10 +26,10 @@ func stallOf(r ranked, concurrency int, think time.Duration, throughput float64)
 		if b.low < limit {
 			continue
 		}
-		middle := (b.low + b.high) / 2
-		if s.Longest = middle; s.Shortest == 0 {
-			s.Shortest = b.low
+		if s.Shortest == 0 {
+			s.Shortest = b.low + r.off
 		}
+		s.Longest = b.high - r.off
 	}
 	return s, true
 }
