@@ -117,7 +117,7 @@ func Kinds() []Kind {
 		},
 		{
 			"distance", "Distance, not capacity: most of the time is the way there and back.",
-			fmt.Sprintf("connecting takes at least %v, the first byte of an answer at most twice as long, the round trips of a request are at least %g %% of the p50, and the stack's CPUs, where metered, are mostly idle; or the environment has an emulated link", far, 100*tripShare),
+			fmt.Sprintf("connecting takes at least %v, the first byte of an answer between half and twice as long, the round trips of a request are at least %g %% of the p50, and the stack's CPUs, where metered, are mostly idle; or the environment has an emulated link", far, 100*tripShare),
 			"compare from the same distance, keep connections, or put on an open load at the rate in question",
 		},
 		{
