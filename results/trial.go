@@ -37,9 +37,16 @@ type Trial struct {
 	// none but the transport's.
 	Connections int   `json:"connections,omitempty"`
 	Due         int64 `json:"due"`
+	// EndedEarly is why the load was ended before its time; empty: it was not.
+	// What was in flight then counts as failed.
+	EndedEarly string `json:"ended_early,omitempty"`
 	// Seconds and Behind are an open loop's; see Final.
 	Seconds int64 `json:"seconds,omitempty"`
 	Behind  int64 `json:"behind,omitempty"`
+	// Limit is the smallest that the response times are held against, where a
+	// trial is there for nothing else: lateness of the generator matters beside
+	// it, not beside how fast the stack is. 0: there is none.
+	Limit time.Duration `json:"limit_ns,omitempty"`
 	// Link is the emulated distance to the target, which is in all latencies.
 	Link scenarios.Link `json:"link,omitzero"`
 	// Transport is what the requests were sent with.
@@ -171,8 +178,8 @@ type TrialEvent struct {
 
 // WorkerTotal is what the load worker used in the measured window. The meaning
 // is that of WorkerUsage; of several workers it is the sum, except of CPUs,
-// LongestGCPause, BusiestThread and Throttled, of which it is the largest: they
-// share a machine and a control group.
+// LongestGCPause, BusiestThread, Throttled and Steal, of which it is the
+// largest: they share a machine and a control group.
 type WorkerTotal struct {
 	CPU            time.Duration  `json:"cpu_ns"`
 	RSSBytes       int64          `json:"rss_bytes"` // the highest seen
@@ -183,4 +190,7 @@ type WorkerTotal struct {
 	BusiestThread  *time.Duration `json:"busiest_thread_ns,omitempty"`
 	QueueWait      *time.Duration `json:"queue_wait_ns,omitempty"`
 	Throttled      *time.Duration `json:"throttled_ns,omitempty"`
+	// Steal is the share (0–1) of the machine's CPU time that the host gave to
+	// other virtual machines.
+	Steal *float64 `json:"steal,omitempty"`
 }

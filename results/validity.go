@@ -22,6 +22,8 @@ const (
 	WorkerCPU Criterion = "cpu"
 	// LocalLimits: ports, descriptors or the bound on connections.
 	LocalLimits Criterion = "limits"
+	// HostSteal: other virtual machines had the CPUs.
+	HostSteal Criterion = "steal"
 	// Calibrated: the generator failed against the null target.
 	Calibrated Criterion = "calibration"
 )
@@ -54,6 +56,10 @@ const (
 	// heldShare of the time may pass throttled, waiting for a CPU or in
 	// pauses of the collector.
 	heldShare = 0.01
+	// stealShare of a machine's CPU time may go to other virtual machines. It
+	// is counted in hundredths of a second, so that it takes stealFrom to know.
+	stealShare = 0.05
+	stealFrom  = time.Second
 	// waitFloor and waitShare: so much of a response time may be the worker's
 	// own waiting for a CPU.
 	waitFloor = 100 * time.Microsecond
@@ -75,7 +81,7 @@ func Judge(t Trial, c *Calibration) Validity {
 		return v
 	}
 	for _, judge := range []func(*Validity, Trial){
-		judgeLimits, judgeRate, judgeLag, judgeCPU, judgeThrottling, judgeQueue, judgePauses,
+		judgeLimits, judgeRate, judgeLag, judgeCPU, judgeThrottling, judgeQueue, judgePauses, judgeSteal,
 	} {
 		judge(&v, t)
 	}
@@ -115,7 +121,7 @@ func judgeLimits(v *Validity, t Trial) {
 func (t Trial) capped() bool { return float64(t.Blocked) > blockedShare*float64(t.Duration) }
 
 func judgeRate(v *Validity, t Trial) {
-	if t.Mode != "open" || t.capped() {
+	if t.Mode != "open" || t.capped() || t.EndedEarly != "" {
 		return
 	}
 	const remedy = "send less, share the load among more workers, or use a less busy machine"
@@ -132,7 +138,7 @@ func judgeRate(v *Validity, t Trial) {
 // p99 may be for that reason. Lags of some tens of microseconds are no matter
 // even where the whole p99 is 200 µs, hence the floor.
 func (t Trial) lagLimit() time.Duration {
-	return max(lagFloor, time.Duration(lagShare*float64(t.Latency.Response.P99)))
+	return max(lagFloor, time.Duration(lagShare*float64(max(t.Latency.Response.P99, t.Limit))))
 }
 
 // judgeLag: late requests make a trial suspect, and its bound says what they may
@@ -149,7 +155,11 @@ func judgeLag(v *Validity, t Trial) {
 		rank, tail = "p99", lag.P99
 	}
 	wide := t.Requests.Sent >= forP99 && b != nil && b.ByLag > limit && b.High-b.Low > limit
-	allowed := fmt.Sprintf("at most %s: %s, or a tenth of the p99", units.Latency(limit), units.Latency(lagFloor))
+	beside := "the p99"
+	if t.Limit > t.Latency.Response.P99 {
+		beside = "the objective"
+	}
+	allowed := fmt.Sprintf("at most %s: %s, or a tenth of %s", units.Latency(limit), units.Latency(lagFloor), beside)
 	const late = "requests were sent late by the load generator"
 	switch {
 	case wide && lag.P99 > limit && float64(b.ByLag) > lagDominates*float64(b.High):
@@ -206,6 +216,14 @@ func judgeThrottling(v *Validity, t Trial) {
 	}
 	v.worsen(verdict, WorkerCPU, "the CPU quota of the load worker's control group (%s) held it back for %s of %s: raise the quota or send less",
 		cpus(t.Worker.CPUs), units.Latency(held), units.Latency(t.Duration))
+}
+
+// judgeSteal: what other machines took was taken from the stack as well, if it
+// is on the same one.
+func judgeSteal(v *Validity, t Trial) {
+	if s := t.Worker.Steal; s != nil && *s > stealShare && t.Duration >= stealFrom {
+		v.worsen(Suspect, HostSteal, "%.1f %% of the CPU time of the load generator's machine went to other virtual machines (at most %.0f %%): use a less busy host", 100**s, 100*stealShare)
+	}
 }
 
 // judgeQueue: where stack and worker share a machine they wait for each other

@@ -67,64 +67,21 @@ func exitCode(err error) int {
 // verdictError turns a report's worst verdict into the error that carries its
 // exit code and its first reason; nil when everything holds.
 func verdictError(doc *analysis.Document) error {
-	if gate := doc.Gate; gate != nil && gate.Verdict == doc.Verdict() {
-		return gateError(gate)
-	}
-	switch doc.Verdict() {
+	var code int
+	var what string
+	verdict := doc.Verdict()
+	switch verdict {
 	case analysis.Fail:
-		return &codedError{exitFailed, "an objective failed: " + firstWith(doc, analysis.Fail)}
+		code, what = exitFailed, "an objective failed"
 	case analysis.InvalidResult:
-		return &codedError{exitInvalid, "measurement invalid: " + firstWith(doc, analysis.InvalidResult)}
+		code, what = exitInvalid, "measurement invalid"
 	case analysis.Inconclusive:
-		text := firstWith(doc, analysis.Inconclusive)
-		if text == "" {
-			text = firstWith(doc, analysis.NotApplicable)
-		}
-		return &codedError{exitInconclusive, "inconclusive: " + text}
+		code, what = exitInconclusive, "inconclusive"
+	default:
+		return nil
 	}
-	return nil
-}
-
-// gateError is verdictError for a gate.
-func gateError(g *analysis.GateResult) error {
-	code := map[analysis.Verdict]int{analysis.Fail: exitFailed, analysis.InvalidResult: exitInvalid, analysis.Inconclusive: exitInconclusive}[g.Verdict]
-	for _, m := range g.Metrics {
-		if m.Verdict == g.Verdict && code != exitOK {
-			return &codedError{code, fmt.Sprintf("gate %s: %s", m.Verdict, m.Text)}
-		}
+	if doc.Gate != nil && doc.Gate.Verdict == verdict {
+		what = "gate " + string(verdict)
 	}
-	return nil
-}
-
-// firstWith describes the first objective with a verdict, and how many more
-// there are.
-func firstWith(doc *analysis.Document, v analysis.Verdict) string {
-	var text string
-	more := -1
-	for _, o := range doc.Objectives {
-		if o.Verdict != v {
-			continue
-		}
-		if more++; more > 0 {
-			continue
-		}
-		text = fmt.Sprintf("%s in %s", o.Objective, o.Cell)
-		if o.Observed != "" {
-			text += ": " + o.Observed
-		}
-		if o.Why != "" {
-			text += " (" + o.Why + ")"
-		}
-	}
-	if text == "" && v == analysis.InvalidResult {
-		for _, c := range doc.Cells {
-			if c.Trials > 0 && c.Counted == 0 {
-				return "no trial counts in " + c.Name
-			}
-		}
-	}
-	if more > 0 {
-		text += fmt.Sprintf(", and %d more", more)
-	}
-	return text
+	return &codedError{code, what + ": " + doc.Reason()}
 }

@@ -32,6 +32,11 @@ func Summarize(run *results.Run) (*Document, error) {
 	if !m.Ended.IsZero() {
 		doc.Took = m.Ended.Sub(m.Started)
 	}
+	run, err := doc.judgeCapacity(run)
+	if err != nil {
+		return nil, err
+	}
+	m = run.Manifest
 	groups := group(m)
 	doc.Environments, doc.Scales, doc.Loads = axes(m, groups)
 	for _, stored := range run.Trials {
@@ -55,11 +60,14 @@ func Summarize(run *results.Run) (*Document, error) {
 	}
 	doc.Findings = orderFindings(append(runFindings(doc, groups, m), doc.Findings...))
 	doc.Comparisons, doc.Scalings = []Comparison{}, []Scaling{}
-	if m.Gate == nil {
+	if m.Gate == nil && m.Capacity == nil {
 		doc.Comparisons = comparisons(doc)
 		doc.Scalings = scalings(doc)
 	}
-	doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+	doc.Objectives = []ObjectiveResult{}
+	if m.Capacity == nil { // which judges trial by trial
+		doc.Objectives = judge(m, groups, doc.Cells)
+	}
 	if err := doc.judgeGate(run); err != nil {
 		return nil, err
 	}
@@ -225,8 +233,12 @@ func (d *Document) Cell(environment, scale, load string) *Cell {
 // Verdict is what the run says, the worst of what was judged: Fail when an
 // objective or the gate failed; InvalidResult when an objective, or a cell, has only
 // invalid trials to go by; Inconclusive when an objective could not be decided,
-// or was stated and then judged nowhere; else Pass.
+// or was stated and then judged nowhere, or when nothing was measured; else
+// Pass.
 func (d *Document) Verdict() Verdict {
+	if d.Capacity != nil {
+		return d.Capacity.Verdict
+	}
 	seen := map[Verdict]bool{}
 	judged := map[string]bool{}
 	if d.Gate != nil {
@@ -246,7 +258,7 @@ func (d *Document) Verdict() Verdict {
 		return Fail
 	case seen[InvalidResult]:
 		return InvalidResult
-	case seen[Inconclusive] || slices.Contains(slices.Collect(maps.Values(judged)), false):
+	case seen[Inconclusive] || d.unmeasured() || slices.Contains(slices.Collect(maps.Values(judged)), false):
 		return Inconclusive
 	}
 	return Pass

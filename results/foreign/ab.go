@@ -32,7 +32,7 @@ func AB(r io.Reader) (*Result, error) {
 	return p.finish()
 }
 
-// newABSheet is for ab's files, all of which round to milliseconds.
+// newABSheet is for ab's table and ab -g, which round to milliseconds.
 func newABSheet() *sheet {
 	s := newSheet("ApacheBench")
 	s.trial.Foreign.Rounded = time.Millisecond

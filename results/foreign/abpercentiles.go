@@ -22,7 +22,7 @@ func ABPercentiles(r io.Reader) (*Result, error) {
 	if !in.next() || in.text != abPercentilesHead {
 		return nil, errors.Join(in.err(), fmt.Errorf("line 1: not the head that ab -e writes (%q)", abPercentilesHead))
 	}
-	s := newABSheet()
+	s := newSheet("ApacheBench")
 	due, before := int64(0), time.Duration(0)
 	for in.next() {
 		percent, value, ok := strings.Cut(in.text, ",")
