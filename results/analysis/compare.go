@@ -50,7 +50,7 @@ func comparisons(doc *Document) []Comparison {
 		for _, scale := range doc.Scales {
 			var cells []*Cell
 			for _, environment := range doc.Environments {
-				if c := doc.Cell(environment, scale, load.Name); c != nil && c.Counted > 0 {
+				if c := doc.Cell(environment, scale, load.Name); c != nil && c.measured() {
 					cells = append(cells, c)
 				}
 			}
@@ -146,6 +146,9 @@ func decide(m Metric, best *Cell, others []*Cell, doubts []string) (Standing, st
 	for _, c := range others {
 		fewest = min(fewest, c.Counted)
 	}
+	if len(doubts) > 0 && fewest == 0 {
+		return InDoubt, strings.Join(doubts, "; ")
+	}
 	if len(doubts) > 0 {
 		return InDoubt, strings.Join(append([]string{seen(fewest)}, doubts...), "; ")
 	}
@@ -168,6 +171,10 @@ func doubts(m Metric, cells []*Cell) []string {
 	list := []string{}
 	var suspects, foreign []string
 	for _, c := range cells {
+		if why := c.neverSteady(); why != "" {
+			list = append(list, "of "+c.Environment+" "+why)
+			continue
+		}
 		switch {
 		case c.ErrorRate > tolerated && m != cost:
 			list = append(list, fmt.Sprintf("%s of the requests to %s failed", percent(c.ErrorRate), c.Environment))
@@ -224,7 +231,7 @@ func scalings(doc *Document) []Scaling {
 			for _, scale := range doc.Scales {
 				c := doc.Cell(environment, scale, load.Name)
 				switch {
-				case c == nil || c.Counted == 0:
+				case c == nil || !c.measured():
 				case from == nil:
 					from = c
 				case m.value(from).Untold || m.value(c).Untold:
@@ -298,6 +305,9 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 		case closed(c.Mode) && c.Requests > 0 && c.Requests < episodeRequests*int64(c.Counted):
 			list = append(list, fmt.Sprintf("fewer than the %s requests %s that tell a cold start from a tail", units.Count(episodeRequests), at(c.Scale)))
 		}
+		if why := c.neverSteady(); why != "" {
+			list = append(list, why+" "+at(c.Scale))
+		}
 		if c.ErrorRate > tolerated {
 			list = append(list, fmt.Sprintf("%s of the requests failed %s", percent(c.ErrorRate), at(c.Scale)))
 		}
@@ -313,6 +323,7 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	}
 	fewest := min(from.Counted, to.Counted)
 	switch {
+	case fewest == 0: // it was said why
 	case fewest < DecidingTrials:
 		list = append(list, fmt.Sprintf("%s, %d trials of each decide", seen(fewest), DecidingTrials))
 	case overlap(m.value(from), m.value(to)):

@@ -28,7 +28,7 @@ func orderFindings(list []Finding) []Finding {
 func findings(c *Cell, g *cellGroup) []Finding {
 	var list []Finding
 	for _, find := range []func(*Cell, *cellGroup) []Finding{
-		findInvalid, findKilled, findErrors, findCounts, findBehind, findBalance, findUnreached,
+		findInvalid, findUnsteady, findKilled, findErrors, findCounts, findBehind, findCold, findBalance, findUnreached,
 		findThrottled, findMemory, findFew, findEpisode, findDistance, findLost, findInFlight,
 	} {
 		for _, f := range find(c, g) {

@@ -34,7 +34,7 @@ func findStalls(doc *Document, groups cellGroups) []Finding {
 		f := finding("stall", "")
 		small := smallest(doc, c)
 		if coldScale(small, c) {
-			f = finding("cold", "")
+			f = finding("coldscale", "")
 		}
 		f.Cell, f.Evidence = c.Name, stallEvidence(c, small, groups[i])
 		list = append(list, f)

@@ -54,7 +54,7 @@ func TestStallOrColdStart(t *testing.T) {
 	}{
 		{"none", even(650), even(700), nil, ""},
 		{"a larger scale that is just slower", even(650), []*observed{made(around(40*ms, 1000), looping(250))}, nil, ""},
-		{"at the larger scale", even(650), stalled(255), []string{"cold"}, "As written it was 650.0/s, without such a stall"},
+		{"at the larger scale", even(650), stalled(255), []string{"coldscale"}, "As written it was 650.0/s, without such a stall"},
 		{"at the larger scale, faster all the same", even(650), stalled(655), []string{"stall"}, ""},
 		{"at both", stalled(255), stalled(250), []string{"stall"}, ""},
 		{"at the smaller scale", stalled(255), even(650), []string{"stall"}, ""},
@@ -69,7 +69,7 @@ func TestStallOrColdStart(t *testing.T) {
 				t.Errorf("%q does not say %q", got[0].Evidence, test.text)
 			}
 			for _, s := range scalings(doc) {
-				cold := test.want != nil && test.want[0] == "cold"
+				cold := test.want != nil && test.want[0] == "coldscale"
 				if s.Cold != cold || strings.Contains(s.Text, "not shown that web=3 is slower") != cold || s.Decided {
 					t.Errorf("cold %v, decided %v: %s", s.Cold, s.Decided, s.Text)
 				}

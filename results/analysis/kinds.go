@@ -31,6 +31,11 @@ func Kinds() []Kind {
 			"see the reason; repeat the trial",
 		},
 		{
+			"unsteady", "A trial whose system was not in a steady state is shown but takes part in no comparison or decision.",
+			"a valid trial was still warming up, got slower, or drifted (docs/method.md)",
+			"warm up for longer, or find out what keeps it from settling",
+		},
+		{
 			"killed", "A replica was killed for using more memory than its limit: what was measured is a stack that lost it.",
 			"after the load the engine says that a replica ended for its memory",
 			"raise the service's memory limit, or find what fills its memory",
@@ -61,7 +66,7 @@ func Kinds() []Kind {
 			"ask for less, or scale out; latencies at such a rate depend on how long the load lasts",
 		},
 		{
-			"cold", "The larger scale is not shown to be slower: one stall holds much of the request time, and a cold start of new replicas is the likely reading.",
+			"coldscale", "The larger scale is not shown to be slower: one stall holds much of the request time, and a cold start of new replicas is the likely reading.",
 			"a stall (below) at a larger scale of a closed loop, none at the environment's smallest, and a throughput below that one's",
 			"warm up until steady, send for at least " + fmt.Sprint(steadyAfter) + ", repeat",
 		},
@@ -69,6 +74,11 @@ func Kinds() []Kind {
 			"stall", "One batch of requests waited together: a stall or a cold start, not a slower stack.",
 			fmt.Sprintf("at most %d times as many requests of a closed loop as it has in flight took at least %d times its p50, and together hold more than %g %% of all request time. A summary is taken at its ranks, its mean and its longest, each at the end of its rounding that speaks against a stall", stallBatch, stallFactor, 100*stallShare),
 			"warm up longer, repeat, and see whether it comes again at the same moment",
+		},
+		{
+			"cold", "A cold start of new replicas: their first requests took far longer than any later one. Who scales out under load meets it.",
+			fmt.Sprintf("the longest request of the warm-up's first %v took at least %d times the measured p50, and at least %d times the longest that was measured", coldWithin, coldFactor, coldBeyond),
+			"nothing for these figures, which the warm-up kept clean; warm new replicas up before they get traffic",
 		},
 		{
 			"busy", "Load generator and stack together used nearly all CPUs: they shared them, and more replicas on this machine cannot show what they would do on others.",

@@ -80,11 +80,11 @@ func TestFindings(t *testing.T) {
 		evidence[f.Kind] = f.Evidence
 	}
 	const scaled, cloud = "production · static=2,web=3 · ab", "cloud · as written · ab"
-	if diff := cmp.Diff([]found{{"cold", scaled}, {"unreached", scaled}, {"distance", cloud}, {"lost", cloud}, {"match", scaled}}, got); diff != "" {
+	if diff := cmp.Diff([]found{{"coldscale", scaled}, {"unreached", scaled}, {"distance", cloud}, {"lost", cloud}, {"match", scaled}}, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 	for kind, parts := range map[string][]string{
-		"cold":      {"10 of 1\u202f000 requests, as many as the loop keeps in flight", "54 to 61 %", "560/s to 640/s", "prod_web_2 and prod_web_3 down", "The p99 rests on 10 requests", "A load of 3.92 s"},
+		"coldscale": {"10 of 1\u202f000 requests, as many as the loop keeps in flight", "54 to 61 %", "560/s to 640/s", "prod_web_2 and prod_web_3 down", "The p99 rests on 10 requests", "A load of 3.92 s"},
 		"unreached": {"none to static (prod_static_1 and prod_static_2)"},
 		"distance":  {"two round trips a request, of about 190 ms each", "96 % of the p50"},
 		"lost":      {"3.27 s", "3s apart"},
