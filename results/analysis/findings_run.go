@@ -97,7 +97,7 @@ func stallEvidence(c, small *Cell, g *cellGroup) string {
 	if c.imported() && c.Duration.Max < float64(steadyAfter) && !c.Duration.Untold {
 		said = append(said, fmt.Sprintf("A load of %s cannot show a steady state", units.Latency(time.Duration(c.Duration.Median))))
 	}
-	return strings.Join(said, ". ")
+	return strings.Join(said, ". ") + "."
 }
 
 // sentence begins one.
@@ -112,7 +112,7 @@ func span(from, to string) string {
 }
 
 func (s *Stall) shareText() string {
-	if s.Share == s.ShareTo {
+	if s.ShareTo <= s.Share {
 		return percent(s.Share)
 	}
 	return fmt.Sprintf("%.0f to %.0f %%", math.Floor(100*s.Share), math.Ceil(100*s.ShareTo))
