@@ -28,6 +28,7 @@ var layers = map[string]int{
 	"runner/doctor":         4,
 	"results/analysis":      4,
 	"results/analysis/gate": 4,
+	"results/analysis/size": 4,
 	"results/foreign":       4,
 
 	"runner/engine/docker":     3,
