@@ -34,9 +34,8 @@ type Drop struct {
 }
 
 // Retrograde says whether the highest level carries less than the best of those
-// before: Welch's test of the logarithms, one-sided, p multiplied by how many
-// levels the best was picked from (Bonferroni), at least by two, and a drop of a
-// twentieth or more. nil: no such drop is seen,
+// before: a one-sided t test of the logarithms, its p multiplied by how many levels
+// the best was picked from (Bonferroni), and a drop of a twentieth or more. nil: no such drop is seen,
 // or there are not two levels. Where a rate is only known as a step of a
 // ladder, the drop is from what the better level met to where the other failed.
 func Retrograde(levels []Level) *Drop {
@@ -60,7 +59,7 @@ func Retrograde(levels []Level) *Drop {
 	if d.Share < smallestDrop {
 		return nil
 	}
-	d.P = min(1, float64(max(2, len(known)-1))*welch(before, after))
+	d.P = min(1, float64(len(known)-1)*chance(difference, len(before), len(after), known))
 	few := min(len(before), len(after))
 	switch {
 	case few < RetrogradeStarts:
@@ -78,22 +77,22 @@ func Retrograde(levels []Level) *Drop {
 	return d
 }
 
-// welch is the probability of means so far apart, the first above the second,
-// if the values came from equal means. 1 where there are too few to tell.
-func welch(a, b []float64) float64 {
-	if len(a) < 2 || len(b) < 2 {
-		return 1
-	}
-	ma, va := stat.MeanVariance(a, nil)
-	mb, vb := stat.MeanVariance(b, nil)
-	va, vb = va/float64(len(a)), vb/float64(len(b))
-	if va+vb == 0 {
-		// All the same on both sides: then nothing but their order counts.
-		if ma > mb {
-			return 0
+// chance is the probability of two means so far apart in logarithms, the first
+// above the second, if the levels truly carried the same: Student's t with the
+// scatter of all levels pooled, as two levels alone have too few starts to know
+// it well. 1 where there are too few to tell.
+func chance(difference float64, a, b int, levels []Level) float64 {
+	within, free := 0.0, 0.0
+	for _, l := range levels {
+		n := float64(len(l.Starts) - 1)
+		if n > 0 {
+			within += n * stat.Variance(l.logs(), nil)
 		}
+		free += n
+	}
+	if free == 0 || a < 2 || b < 2 {
 		return 1
 	}
-	free := (va + vb) * (va + vb) / (va*va/float64(len(a)-1) + vb*vb/float64(len(b)-1))
-	return distuv.StudentsT{Sigma: 1, Nu: free}.Survival((ma - mb) / math.Sqrt(va+vb))
+	error := math.Sqrt(within / free * (1/float64(a) + 1/float64(b)))
+	return distuv.StudentsT{Sigma: 1, Nu: free}.Survival(difference / error)
 }

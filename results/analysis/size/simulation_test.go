@@ -270,6 +270,8 @@ type scaling struct {
 	rates  []float64 // with 1, 2, 4, 8 replicas
 	starts int
 	cv     float64
+	// lastCV is that of the starts with the most replicas.
+	lastCV float64
 }
 
 func (s scaling) decided(sessions int) float64 {
@@ -279,8 +281,12 @@ func (s scaling) decided(sessions int) float64 {
 		var levels []Level
 		for j, x := range s.rates {
 			l := Level{Replicas: 1 << j}
+			cv := s.cv
+			if j == len(s.rates)-1 {
+				cv = s.lastCV
+			}
 			for range s.starts {
-				y := x * math.Exp(s.cv*r.NormFloat64())
+				y := x * math.Exp(cv*r.NormFloat64())
 				l.Starts = append(l.Starts, Start{y, y})
 			}
 			levels = append(levels, l)
@@ -299,19 +305,20 @@ func TestRetrogradeErrorRates(t *testing.T) {
 	with := func(last float64) []float64 { return append(slices.Clone(rising[:3]), last*rising[2]) }
 	var w strings.Builder
 	fmt.Fprintf(&w, "%d sessions in each cell, 5 starts of each of four levels: how often retrograde scaling is said.\n\n", sessions)
-	w.WriteString("| cv of a start | linear | flat | 10 % less | 20 % less | 60 % less | 60 % less, 3 starts |\n|---|---|---|---|---|---|---|\n")
+	w.WriteString("| cv of a start | linear | flat | flat, last level twice as noisy | 10 % less | 20 % less | 60 % less | 60 % less, 3 starts |\n|---|---|---|---|---|---|---|---|\n")
 	for _, cv := range []float64{.03, .06, .10} {
 		fmt.Fprintf(&w, "| %.2f |", cv)
 		for _, c := range []struct {
 			scaling
 			least, most float64
 		}{
-			{scaling{"linear", []float64{100, 200, 400, 800}, 5, cv}, 0, .012},
-			{scaling{"flat", []float64{100, 100, 100, 100}, 5, cv}, 0, .012},
-			{scaling{"10 % less", with(.9), 5, cv}, 0, 1},
-			{scaling{"20 % less", with(.8), 5, cv}, map[float64]float64{.03: .99, .06: .97, .10: 0}[cv], 1},
-			{scaling{"60 % less", with(.4), 5, cv}, .99, 1},
-			{scaling{"60 % less, 3 starts", with(.4), 3, cv}, 0, 0},
+			{scaling{"linear", []float64{100, 200, 400, 800}, 5, cv, cv}, 0, .012},
+			{scaling{"flat", []float64{100, 100, 100, 100}, 5, cv, cv}, 0, .012},
+			{scaling{"flat, last level twice as noisy", []float64{100, 100, 100, 100}, 5, cv, 2 * cv}, 0, .04},
+			{scaling{"10 % less", with(.9), 5, cv, cv}, 0, 1},
+			{scaling{"20 % less", with(.8), 5, cv, cv}, map[float64]float64{.03: .99, .06: .97, .10: 0}[cv], 1},
+			{scaling{"60 % less", with(.4), 5, cv, cv}, .99, 1},
+			{scaling{"60 % less, 3 starts", with(.4), 3, cv, cv}, 0, 0},
 		} {
 			got := c.decided(sessions)
 			if got < c.least-slack(c.least, sessions) || got > c.most+slack(c.most, sessions) {
