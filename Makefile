@@ -1,7 +1,7 @@
 # make demo   build, run the shipped scenario, say where the report is
 # make test   everything that must hold; says loudly what could not be tested
 # make bench  the load generator beside others; ROUNDS=3 is quicker
-# make simulate error rates of the gate into docs/method.md
+# make simulate error rates of verdicts and intervals into docs/method.md
 # make build  bin/plimsoll, one static binary
 # make images what the real stacks in fixtures/twip run; needs Docker
 
@@ -13,7 +13,7 @@ RACE := ./fixtures/... ./results/... ./runner/...
 
 # Tests that hold measured numbers against known truths. They want the machine
 # for themselves; go test runs packages side by side.
-TRUTH := ^Test(CountsAgreeExactly|CPUPerRequestIsTrue|PercentilesAreTrue|AgreesWithAB|FreezeIsTrue|StartUpTakesNoLongerThanCompose|StarvedWorkerIsInvalid)$$
+TRUTH := ^Test(CountsAgreeExactly|CPUPerRequestIsTrue|PercentilesAreTrue|AgreesWithAB|FreezeIsTrue|StartUpTakesNoLongerThanCompose|StarvedWorkerIsInvalid|GateOnStacks)$$
 
 ROUNDS ?= 10
 
@@ -36,7 +36,7 @@ bench: build
 
 # Ten times what go test plays; the tables go into docs/method.md.
 simulate:
-	PLIMSOLL_SIMULATE=nightly go test -count=1 -timeout 15m -v ./results/analysis/gate ./results/analysis/size
+	PLIMSOLL_SIMULATE=nightly go test -count=1 -timeout 15m -v ./results/analysis/gate ./results/analysis/size ./results/analysis/within
 
 test: prepare vet cross build unit truth race
 	@scripts/skipped report

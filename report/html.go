@@ -46,6 +46,7 @@ type page struct {
 	Answer     string // the verdict in words
 	Subtitle   string
 	Topics     []topic
+	Gate       *gateView // nil: the run is no gate's
 	Objectives objectiveTable
 	Sides      []loadSides
 	Matrices   []pageMatrix
@@ -83,6 +84,11 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
 		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
+	}
+	if p.Gate = gateOf(doc); p.Gate != nil {
+		if err := p.Gate.draw(doc); err != nil {
+			return nil, err
+		}
 	}
 	for _, h := range doc.Headlines {
 		name := topicName(h.Topic)

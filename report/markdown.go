@@ -16,6 +16,7 @@ import (
 func Markdown(w io.Writer, doc *analysis.Document) error {
 	m := &markdownReport{doc: doc}
 	m.head()
+	m.gate()
 	m.objectives()
 	m.matrices()
 	m.comparisons()
@@ -52,6 +53,22 @@ func (m *markdownReport) head() {
 		}
 		m.item(h.Text)
 	}
+}
+
+func (m *markdownReport) gate() {
+	g := gateOf(m.doc)
+	if g == nil {
+		return
+	}
+	m.heading("Gate: " + g.Title)
+	t := table.NewWriter()
+	g.metricTable(t, func(v analysis.Verdict) string { return mark(v) + " " + string(v) })
+	m.table(t)
+	m.b.WriteString("\n")
+	t = table.NewWriter()
+	g.roundTable(t)
+	m.table(t)
+	fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(strings.Join(g.Notes, " ")))
 }
 
 func (m *markdownReport) objectives() {

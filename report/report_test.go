@@ -50,6 +50,8 @@ func TestGolden(t *testing.T) {
 		{"twip-1", "txt", report.Text},
 		{"twip-6", "txt", report.Text},
 		{"twip-1", "md", report.Markdown},
+		{"gate-fail", "txt", report.Text},
+		{"gate-fail", "md", report.Markdown},
 		{"twip-6", "md", report.Markdown},
 		{"twip-1", "ab", report.AB},
 		{"twip-1", "csv", report.CSV},

@@ -33,6 +33,7 @@ func ColourText(w io.Writer, doc *analysis.Document) error { return writeText(w,
 func writeText(w io.Writer, doc *analysis.Document, colour bool) error {
 	t := &textReport{doc: doc, colour: colour}
 	t.head()
+	t.gate()
 	t.objectives()
 	t.matrices()
 	t.comparisons()
@@ -116,6 +117,24 @@ func (t *textReport) head() {
 			t.heading(topicName(topic))
 		}
 		t.paragraph("  • ", h.Text)
+	}
+}
+
+func (t *textReport) gate() {
+	g := gateOf(t.doc)
+	if g == nil {
+		return
+	}
+	t.heading("Gate: " + g.Title)
+	out := newTable()
+	g.metricTable(out, t.verdict)
+	t.table(out)
+	t.b.WriteString("\n")
+	out = newTable()
+	g.roundTable(out)
+	t.table(out)
+	for _, n := range g.Notes {
+		t.paragraph("", n)
 	}
 }
 

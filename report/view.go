@@ -221,6 +221,9 @@ func objectives(doc *analysis.Document) objectiveTable {
 	}
 	for i := range doc.Cells {
 		c := &doc.Cells[i]
+		if doc.Gate != nil && c.Environment != doc.Gate.Candidate {
+			continue // nothing is demanded of the baseline
+		}
 		row := objectiveRow{Cell: c, First: i == 0 || doc.Cells[i-1].Load != c.Load || doc.Cells[i-1].Scale != c.Scale}
 		for _, text := range t.Objectives {
 			row.Judgements = append(row.Judgements, t.judgement(doc, text, c.Name))

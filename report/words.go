@@ -38,6 +38,8 @@ func verdictLine(doc *analysis.Document) string {
 	switch v := doc.Verdict(); {
 	case !measured:
 		return "Nothing was measured"
+	case doc.Gate != nil:
+		return gateLine(doc.Gate, v)
 	case v == analysis.Fail:
 		return "An objective failed"
 	case v == analysis.InvalidResult:
@@ -50,6 +52,21 @@ func verdictLine(doc *analysis.Document) string {
 		return "Every objective held in what was seen"
 	}
 	return "All objectives hold"
+}
+
+// gateLine says in a few words what a gate's run came to.
+func gateLine(g *analysis.GateResult, v analysis.Verdict) string {
+	switch {
+	case g.Verdict == analysis.Fail:
+		return g.Candidate + " is worse than " + g.Baseline
+	case v == analysis.Fail:
+		return g.Candidate + " misses an objective"
+	case v == analysis.InvalidResult:
+		return "The gate cannot be judged"
+	case v == analysis.Inconclusive:
+		return "Inconclusive: these rounds cannot tell"
+	}
+	return g.Candidate + " is not worse than " + g.Baseline
 }
 
 // subtitle says what was run, when and for how long.
@@ -83,6 +100,8 @@ func count(n int, noun string) string {
 // topics are the headings of headlines.
 func topicName(t analysis.Topic) string {
 	switch t {
+	case analysis.AboutGate:
+		return "Gate"
 	case analysis.AboutComparison:
 		return "Which is faster"
 	case analysis.AboutObjectives:

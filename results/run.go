@@ -62,6 +62,8 @@ type Failure struct {
 	Index       int    `json:"index"`
 	Environment string `json:"environment"`
 	Reason      string `json:"reason"`
+	// NotStarted says that its environment did not start.
+	NotStarted bool `json:"not_started,omitempty"`
 }
 
 // Image is what a trial ran.

@@ -29,9 +29,10 @@ type Options struct {
 	// Plan is what to run. With Next it names what may come, and the record's
 	// plan grows with the trials that were begun.
 	Plan *plan.Plan
-	// Next says which trial comes after those that are finished and those that
-	// failed, and false when there is none. nil: the plan's, one after another.
-	Next func(finished []results.Trial, failed []results.Failure) (plan.Trial, bool)
+	// Next says which trial comes after the finished ones, and false when there
+	// is none. The manifest names those that failed. nil: the plan's, one after
+	// another.
+	Next func(m results.Manifest, finished []results.Trial) (plan.Trial, bool)
 	// Gate goes into the record.
 	Gate *results.Gate
 	// Engine returns the engine for an environment. It is asked for each
@@ -286,7 +287,7 @@ func (r *run) trials(ctx context.Context) error {
 	}
 	var finished []results.Trial
 	for ctx.Err() == nil {
-		t, more := next(finished, r.manifest.Failures)
+		t, more := next(r.manifest, finished)
 		if !more {
 			return nil
 		}
@@ -333,9 +334,9 @@ func (r *run) trials(ctx context.Context) error {
 }
 
 // inOrder yields the plan's trials that are not finished yet.
-func (r *run) inOrder() func([]results.Trial, []results.Failure) (plan.Trial, bool) {
+func (r *run) inOrder() func(results.Manifest, []results.Trial) (plan.Trial, bool) {
 	rest := r.Plan.Trials
-	return func([]results.Trial, []results.Failure) (plan.Trial, bool) {
+	return func(results.Manifest, []results.Trial) (plan.Trial, bool) {
 		for len(rest) > 0 {
 			t := rest[0]
 			if rest = rest[1:]; !r.finished[t.Index] {
@@ -367,7 +368,10 @@ func (r *run) noteImages(ctx context.Context, t *results.Trial) {
 }
 
 func (r *run) fail(t plan.Trial, err error) {
-	r.manifest.Failures = append(r.manifest.Failures, results.Failure{Index: t.Index, Environment: t.Environment, Reason: err.Error()})
+	var start *StartError
+	r.manifest.Failures = append(r.manifest.Failures, results.Failure{
+		Index: t.Index, Environment: t.Environment, Reason: err.Error(), NotStarted: errors.As(err, &start),
+	})
 }
 
 type silent struct{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"plimsoll/results"
@@ -250,6 +251,17 @@ func mix(s *scenarios.Scenario, l scenarios.Load) []load.Request {
 		})
 	}
 	return mix
+}
+
+// RequestNames are the names under which the requests of a load are told apart.
+func RequestNames(s *scenarios.Scenario, l scenarios.Load) []string {
+	var names []string
+	for _, r := range mix(s, l) {
+		if !slices.Contains(names, r.Name) {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
 
 // jobFor is what of a job follows from the load alone.

@@ -67,6 +67,9 @@ func exitCode(err error) int {
 // verdictError turns a report's worst verdict into the error that carries its
 // exit code and its first reason; nil when everything holds.
 func verdictError(doc *analysis.Document) error {
+	if gate := doc.Gate; gate != nil && gate.Verdict == doc.Verdict() {
+		return gateError(gate)
+	}
 	switch doc.Verdict() {
 	case analysis.Fail:
 		return &codedError{exitFailed, "an objective failed: " + firstWith(doc, analysis.Fail)}
@@ -78,6 +81,17 @@ func verdictError(doc *analysis.Document) error {
 			text = firstWith(doc, analysis.NotApplicable)
 		}
 		return &codedError{exitInconclusive, "inconclusive: " + text}
+	}
+	return nil
+}
+
+// gateError is verdictError for a gate.
+func gateError(g *analysis.GateResult) error {
+	code := map[analysis.Verdict]int{analysis.Fail: exitFailed, analysis.InvalidResult: exitInvalid, analysis.Inconclusive: exitInconclusive}[g.Verdict]
+	for _, m := range g.Metrics {
+		if m.Verdict == g.Verdict && code != exitOK {
+			return &codedError{code, fmt.Sprintf("gate %s: %s", m.Verdict, m.Text)}
+		}
 	}
 	return nil
 }

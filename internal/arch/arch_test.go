@@ -22,14 +22,15 @@ var layers = map[string]int{
 	"report":      5,
 	"report/plot": 5,
 
-	"runner":                4,
-	"runner/bench":          4,
-	"runner/calibrate":      4,
-	"runner/doctor":         4,
-	"results/analysis":      4,
-	"results/analysis/gate": 4,
-	"results/analysis/size": 4,
-	"results/foreign":       4,
+	"runner":                  4,
+	"runner/bench":            4,
+	"runner/calibrate":        4,
+	"runner/doctor":           4,
+	"results/analysis":        4,
+	"results/analysis/gate":   4,
+	"results/analysis/size":   4,
+	"results/analysis/within": 4,
+	"results/foreign":         4,
 
 	"runner/engine/docker":     3,
 	"runner/engine/process":    3,
@@ -80,6 +81,7 @@ var within = []string{
 	"runner/doctor -> runner/calibrate",
 	"runner/calibrate -> runner/bench",
 	"fixtures -> internal/precise",
+	"results/analysis -> results/analysis/within",
 }
 
 // only names the packages that alone may import a heavy dependency.

@@ -72,6 +72,15 @@ func LatencyByScale(label string, scales []string, lines []Line) ([]byte, error)
 	return c.draw(label, c.byScale(scales, lines))
 }
 
+// TimeByRound draws times (Y, in ns) of a gate's rounds (X is the round's place
+// in rounds).
+func TimeByRound(label, what string, rounds []string, lines []Line) ([]byte, error) {
+	lines = convert(lines, same, milliseconds)
+	c := newChart("round", what+", ms")
+	c.linearY(lines, 0)
+	return c.draw(label, c.byScale(rounds, lines))
+}
+
 // LatencyOverTime draws latencies (Y, in ns) over time (X, in ns).
 func LatencyOverTime(label string, lines []Line) ([]byte, error) {
 	lines = convert(lines, seconds, milliseconds)

@@ -49,14 +49,20 @@ func Summarize(run *results.Run) (*Document, error) {
 	}
 	doc.sortGroups(groups)
 	for _, g := range groups {
-		cell := summarize(g, m.Loads[g.load])
+		cell := summarize(g, m.Loads[g.load], m.Provenance)
 		doc.Findings = append(doc.Findings, findings(&cell, g)...)
 		doc.Cells = append(doc.Cells, cell)
 	}
 	doc.Findings = orderFindings(append(runFindings(doc, m), doc.Findings...))
-	doc.Comparisons = comparisons(doc)
-	doc.Scalings = scalings(doc)
+	doc.Comparisons, doc.Scalings = []Comparison{}, []Scaling{}
+	if m.Gate == nil {
+		doc.Comparisons = comparisons(doc)
+		doc.Scalings = scalings(doc)
+	}
 	doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+	if err := doc.judgeGate(run); err != nil {
+		return nil, err
+	}
 	doc.Headlines = headlines(doc)
 	doc.Warnings = distinct(doc.Warnings)
 	return doc, nil
@@ -111,6 +117,9 @@ func group(m results.Manifest) cellGroups {
 			groups = append(groups, g)
 		}
 		g.planned++
+		if m.Gate != nil { // a void round may lack one side, so that numbers are left out
+			g.planned = max(g.planned, t.Repetition)
+		}
 		g.indexes = append(g.indexes, t.Index)
 	}
 	return groups
@@ -213,18 +222,21 @@ func (d *Document) Cell(environment, scale, load string) *Cell {
 }
 
 // Verdict is what the run says, the worst of what was judged: Fail when an
-// objective failed; InvalidResult when an objective, or a cell, has only
+// objective or the gate failed; InvalidResult when an objective, or a cell, has only
 // invalid trials to go by; Inconclusive when an objective could not be decided,
 // or was stated and then judged nowhere; else Pass.
 func (d *Document) Verdict() Verdict {
 	seen := map[Verdict]bool{}
 	judged := map[string]bool{}
+	if d.Gate != nil {
+		seen[d.Gate.Verdict] = true
+	}
 	for _, o := range d.Objectives {
 		seen[o.Verdict] = true
 		judged[o.Objective] = judged[o.Objective] || o.Verdict != NotApplicable
 	}
 	for _, c := range d.Cells {
-		if c.Trials > 0 && c.Counted == 0 {
+		if d.Gate == nil && c.Trials > 0 && c.Counted == 0 {
 			seen[InvalidResult] = true
 		}
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // summarize computes a cell from its trials.
-func summarize(g *cellGroup, load results.LoadSummary) Cell {
+func summarize(g *cellGroup, load results.LoadSummary, p results.Provenance) Cell {
 	c := Cell{
 		Name: g.name(), Environment: g.environment, Scale: g.scale, Load: g.load,
 		LoadText: load.Text, Mode: load.Mode, Concurrency: load.Concurrency,
@@ -23,7 +23,7 @@ func summarize(g *cellGroup, load results.LoadSummary) Cell {
 		Curve: []Point{}, Over: []SecondPoint{}, Used: []ServiceSeries{}, Detail: []TrialDetail{},
 	}
 	for _, o := range g.trials {
-		c.Detail = append(c.Detail, TrialDetail{Trial: o.Trial, Reused: o.reused})
+		c.Detail = append(c.Detail, TrialDetail{Trial: o.Trial, Reused: o.reused, Within: o.estimates()})
 	}
 	shown := g.shown()
 	if len(shown) == 0 {
@@ -32,6 +32,7 @@ func summarize(g *cellGroup, load results.LoadSummary) Cell {
 	first := shown[0]
 	maps.Copy(c.ScaleCounts, first.Scale)
 	c.Link = first.Link
+	c.Labels = labels(shown, load, p)
 	c.addLatency(shown)
 	c.addMix(shown)
 	c.addUsage(shown)
@@ -237,14 +238,16 @@ func over(trials []*observed, figure func(*observed) float64) Range {
 	return rangeOf(each(trials, figure))
 }
 
-// rangeOf is the median, smallest and largest of values; all 0 without any.
+// rangeOf is the median, smallest and largest of values, and the interval of
+// the median; all 0 without any.
 func rangeOf(values []float64) Range {
 	if len(values) == 0 {
 		return Range{}
 	}
 	// Median fails for no values only.
 	median, _ := stats.Median(values)
-	return Range{Median: median, Min: slices.Min(values), Max: slices.Max(values)}
+	low, high, level := between(values)
+	return Range{Median: median, Min: slices.Min(values), Max: slices.Max(values), Low: low, High: high, Level: level}
 }
 
 func each[T any](list []T, figure func(T) float64) []float64 {

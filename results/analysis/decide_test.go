@@ -20,6 +20,19 @@ func TestRequestsFor(t *testing.T) {
 	}
 }
 
+// repeated makes n trials, slow of which are slow.
+func repeated(n int, fast, slow []time.Duration, slowOnes int) []*observed {
+	var trials []*observed
+	for i := range n {
+		if i < slowOnes {
+			trials = append(trials, made(slow))
+		} else {
+			trials = append(trials, made(fast))
+		}
+	}
+	return trials
+}
+
 func TestJudgeCell(t *testing.T) {
 	ms := time.Millisecond
 	fast, slow := around(10*ms, 2000), around(2*time.Second, 2000)
@@ -38,6 +51,12 @@ func TestJudgeCell(t *testing.T) {
 		{"median of the trials", "p(99) < 1s", "open", []*observed{made(fast), made(slow), made(fast)}, Pass, "seen 3 times"},
 		{"median of the trials, other way", "p(99) < 1s", "open", []*observed{made(fast), made(slow), made(slow)}, Fail, ""},
 		{"five trials need no words", "p(99) < 1s", "open", []*observed{made(fast), made(fast), made(fast), made(fast), made(fast)}, Pass, ""},
+		{"all of seven", "p(99) < 1s", "open", repeated(7, fast, slow, 0), Pass, ""},
+		{"one of seven starts is slow", "p(99) < 1s", "open", repeated(7, fast, slow, 1), Inconclusive, "98.4 % interval"},
+		{"one of nine is an outlier", "p(99) < 1s", "open", repeated(9, fast, slow, 1), Pass, ""},
+		{"four of five are slow", "p(99) < 1s", "open", repeated(5, fast, slow, 4), Inconclusive, "starts differ on both sides of the limit"},
+		{"five of five are slow", "p(99) < 1s", "open", repeated(5, fast, slow, 5), Fail, ""},
+		{"throughput on both sides", "throughput > 190/s", "open", repeated(5, fast, slow[:1000], 2), Inconclusive, "starts differ"},
 		{"an invalid trial never decides", "p(99) < 1s", "open", []*observed{made(slow, invalid), made(fast)}, Pass, ""},
 		{"only invalid trials", "p(99) < 1s", "open", []*observed{made(fast, invalid)}, InvalidResult, "did not keep up"},
 		{"no trial", "p(99) < 1s", "open", nil, Inconclusive, "no trial was finished"},

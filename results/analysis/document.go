@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"plimsoll/results"
+	"plimsoll/results/analysis/within"
 	"plimsoll/scenarios"
 )
 
@@ -35,6 +36,9 @@ type Document struct {
 	// Scales are in the order of their size, Loads in that of the scenario.
 	Scales []string   `json:"scales"`
 	Loads  []LoadInfo `json:"loads"`
+	// Gate is there if the run is a gate's. Its environments are not compared
+	// in any other way then, and objectives are the candidate's.
+	Gate *GateResult `json:"gate,omitempty"`
 	// Headlines answer the reader's first questions, most important first.
 	Headlines []Headline `json:"headlines"`
 	// Comparisons hold the environments side by side, for each load and scale
@@ -68,6 +72,7 @@ type Topic string
 
 // The topics of headlines.
 const (
+	AboutGate       Topic = "gate"
 	AboutComparison Topic = "comparison"
 	AboutObjectives Topic = "objectives"
 	AboutScaling    Topic = "scaling"
@@ -200,6 +205,12 @@ type Range struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
+	// Low and High are the ends of the interval that holds the median of all
+	// runs at Level (0.9375: 93.75 %). Where Level is 0 there are too few
+	// trials for one, and they are Min and Max.
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+	Level float64 `json:"level"`
 	// Untold says that a trial, an imported one, does not have the value: the
 	// others mean nothing then. In JSON the whole range is null.
 	Untold bool `json:"-"`
@@ -234,6 +245,8 @@ type Cell struct {
 	Counted     int            `json:"counted"` // finished and not invalid
 	// Validity is the worst of the trials', with the reasons of all.
 	Validity results.Validity `json:"validity"`
+	// Labels are what all of the numbers have to be read with.
+	Labels Labels `json:"labels,omitzero"`
 
 	// Latencies are in nanoseconds: response time from the instant the
 	// request was due.
@@ -306,16 +319,20 @@ type TrialDetail struct {
 	results.Trial
 	// Reused is how many requests found a connection ready.
 	Reused int64 `json:"reused"`
+	// Within are percentiles of the response time with their limits within
+	// this run; empty where its log could not be read.
+	Within []within.Estimate `json:"within"`
 }
 
-// MarshalJSON adds Reused to the trial, which has a form of its own. Of an
-// imported trial it is not known.
+// MarshalJSON adds Reused and Within to the trial, which has a form of its own.
+// Of an imported trial they are not known.
 func (t TrialDetail) MarshalJSON() ([]byte, error) {
 	text, err := json.Marshal(t.Trial)
 	if err != nil || t.Foreign != nil {
 		return text, err
 	}
-	return fmt.Appendf(text[:len(text)-1], `,"reused":%d}`, t.Reused), nil
+	estimates, err := json.Marshal(t.Within)
+	return fmt.Appendf(text[:len(text)-1], `,"reused":%d,"within":%s}`, t.Reused, estimates), err
 }
 
 // Stall is a batch of requests of a closed loop that waited together, in the
@@ -337,6 +354,9 @@ type Stall struct {
 type Point struct {
 	Percentile float64       `json:"percentile"`
 	Latency    time.Duration `json:"latency_ns"`
+	// Resolved says that enough episodes and requests lie above, here and
+	// below.
+	Resolved bool `json:"resolved"`
 }
 
 // SecondPoint is what one second of a trial saw.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// headlines answer, in this order: which environment is faster at what, which
+// headlines answer, in this order: what a gate says, which environment is faster at what, which
 // objectives hold, what scaling did, and how far all that can be trusted.
 func headlines(doc *Document) []Headline {
 	list := []Headline{}
@@ -15,12 +15,15 @@ func headlines(doc *Document) []Headline {
 			list = append(list, Headline{Topic: topic, Text: t})
 		}
 	}
+	add(AboutGate, gateHeadlines(doc))
 	for _, load := range doc.Loads {
 		add(AboutComparison, compareHeadlines(doc, load))
 	}
 	add(AboutObjectives, objectiveHeadlines(doc))
 	add(AboutScaling, scalingHeadlines(doc))
-	add(AboutTrust, trustHeadlines(doc))
+	if doc.Gate == nil { // which says itself how sure it is
+		add(AboutTrust, trustHeadlines(doc))
+	}
 	return list
 }
 

@@ -33,6 +33,11 @@ func labelled(run *results.Run) *results.Run {
 	for i := range m.Failures {
 		m.Failures[i].Environment = label(m.Failures[i].Environment)
 	}
+	if m.Gate != nil {
+		g := *m.Gate
+		g.Baseline, g.Candidate = label(g.Baseline), label(g.Candidate)
+		m.Gate = &g
+	}
 	out.Trials = slices.Clone(run.Trials)
 	for i := range out.Trials {
 		t := &out.Trials[i].Trial

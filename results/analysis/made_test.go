@@ -50,7 +50,7 @@ func madeGroup(mode string, trials ...*observed) (*cellGroup, *Cell) {
 		o.Trial.Trial = i + 1
 		o.Mode = mode
 	}
-	c := summarize(g, results.LoadSummary{Mode: mode, Concurrency: 10})
+	c := summarize(g, results.LoadSummary{Mode: mode, Concurrency: 10}, results.Provenance{})
 	return g, &c
 }
 

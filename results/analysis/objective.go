@@ -29,7 +29,7 @@ func judge(objectives []string, groups cellGroups, cells []Cell) []ObjectiveResu
 }
 
 // judgeCell holds one objective against one cell. A latency is the median of
-// the trials, an error share that of all requests together and a maximum the
+// the trials with its interval between them, an error share that of all requests together and a maximum the
 // largest of all, so that one bad trial of five cannot hide.
 func judgeCell(o scenarios.Objective, g *cellGroup, c *Cell) ObjectiveResult {
 	trials := g.counted()
@@ -48,13 +48,13 @@ func judgeCell(o scenarios.Objective, g *cellGroup, c *Cell) ObjectiveResult {
 	case scenarios.Percentile:
 		r = judgePercentile(o, trials, c)
 	case scenarios.Mean:
-		r = judgeLatency(o, c.Mean.Median, c)
+		r = judgeLatency(o, c.Mean, c)
 	case scenarios.Max:
-		r = judgeLatency(o, c.Max.Max, c)
+		r = judgeLatency(o, Range{Median: c.Max.Max}, c)
 	case scenarios.Errors:
 		r = verdictOf(o, c.ErrorRate, percent(c.ErrorRate))
 	case scenarios.Throughput:
-		r = verdictOf(o, c.Throughput.Median, throughput.Text(c.Throughput.Median))
+		r = verdictOver(o, c.Throughput, throughput.Text)
 	default:
 		return ObjectiveResult{Verdict: Inconclusive, Why: fmt.Sprintf("this version cannot judge %q", o.Metric)}
 	}
@@ -98,13 +98,13 @@ func judgePercentile(o scenarios.Objective, trials []*observed, c *Cell) Objecti
 		}
 		values = append(values, float64(v))
 	}
-	r := verdictOf(o, rangeOf(values).Median, units.Latency(time.Duration(rangeOf(values).Median)))
+	r := verdictOver(o, rangeOf(values), tail.Text)
 	if b := c.SystemP99; upper && o.Rank == 99 && r.Verdict == Fail && c.suspect() && b != nil && holds(o, float64(b.Low)) {
 		r.Verdict = Inconclusive
 		r.Why = fmt.Sprintf("requests were sent late: the stack's own p99 may be as low as %s", units.Latency(b.Low))
 		return r
 	}
-	if upper && c.Failed > 0 {
+	if upper && c.Failed > 0 && r.Why == "" {
 		r.Why = fmt.Sprintf("counting %s as too slow", plural(int(c.Failed), "failed request"))
 	}
 	return r
@@ -134,13 +134,25 @@ func judgeTooFew(o scenarios.Objective, trials []*observed, have, needed int64) 
 	return r
 }
 
-func judgeLatency(o scenarios.Objective, value float64, c *Cell) ObjectiveResult {
-	r := verdictOf(o, value, units.Latency(time.Duration(value)))
+func judgeLatency(o scenarios.Objective, value Range, c *Cell) ObjectiveResult {
+	r := verdictOver(o, value, tail.Text)
 	if upperLimit(o) && r.Verdict == Pass && c.ErrorRate > tolerated {
 		r.Verdict = Inconclusive
 		r.Why = percent(c.ErrorRate) + " failed, and how long a failure took is no answer's time"
 	}
 	return r
+}
+
+// verdictOver judges the median over the trials. Where there are enough of them
+// for an interval between runs, all of it has to hold or to break the limit: a
+// stack that is there at one start and not at the next is not decided.
+func verdictOver(o scenarios.Objective, r Range, text func(float64) string) ObjectiveResult {
+	v := verdictOf(o, r.Median, text(r.Median))
+	if r.Level > 0 && holds(o, r.Low) != holds(o, r.High) {
+		v.Verdict = Inconclusive
+		v.Why = fmt.Sprintf("starts differ on both sides of the limit: between %s and %s (%.1f %% interval)", text(r.Low), text(r.High), 100*r.Level)
+	}
+	return v
 }
 
 func verdictOf(o scenarios.Objective, value float64, text string) ObjectiveResult {

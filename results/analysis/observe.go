@@ -8,6 +8,7 @@ import (
 
 	"plimsoll/internal/latency"
 	"plimsoll/results"
+	"plimsoll/results/analysis/within"
 )
 
 // observed is a finished trial with what its log tells beyond its summary.
@@ -17,7 +18,9 @@ type observed struct {
 	// response is that of the measured phase; empty when the log could not be
 	// read.
 	response *latency.Histogram
-	over     []SecondPoint
+	// run is the same second by second; nil where the log could not be read.
+	run  *within.Run
+	over []SecondPoint
 	// slow is how many requests above the trial's p99 ended in each second of
 	// over.
 	slow    []int64
@@ -88,12 +91,17 @@ func (o *observed) addSeconds(seconds map[time.Duration]*second) {
 	}
 	slices.SortFunc(ordered, func(a, b *second) int { return cmp.Compare(a.end, b.end) })
 	p99 := o.response.Percentile(99)
+	var bySecond []*latency.Histogram
 	for _, s := range joinRest(ordered) {
 		if s.length <= 0 {
 			continue
 		}
+		bySecond = append(bySecond, s.response)
 		o.over = append(o.over, s.point())
 		o.slow = append(o.slow, s.response.CountAbove(p99))
+	}
+	if o.response.Count() > 0 {
+		o.run = within.New(bySecond)
 	}
 }
 
@@ -153,11 +161,17 @@ func (o *observed) percentile(rank float64) (d time.Duration, ok bool) {
 	if o.response.Count() > 0 {
 		return o.response.Percentile(rank), true
 	}
-	s := o.Latency.Response
+	d, ok = rankOf(o.Latency.Response, rank)
+	return d, ok && o.Latency.Response.Count > 0
+}
+
+// rankOf is what a summary says of a rank (0–100); ok is false where it has no
+// such rank.
+func rankOf(s results.Stats, rank float64) (d time.Duration, ok bool) {
 	d, ok = map[float64]time.Duration{
 		50: s.P50, 66: s.P66, 75: s.P75, 80: s.P80, 90: s.P90, 95: s.P95, 98: s.P98, 99: s.P99, 99.9: s.P999, 100: s.Max,
 	}[rank]
-	return d, ok && s.Count > 0
+	return d, ok
 }
 
 // serviceUse sums up the use of one service's replicas in the trial.

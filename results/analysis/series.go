@@ -30,6 +30,7 @@ func curve(trials []*observed) []Point {
 		p := 100 * (1 - math.Pow(10, -nines))
 		points = append(points, Point{Percentile: p, Latency: all.Percentile(p)})
 		if nines == end {
+			markResolved(points, trials)
 			return points
 		}
 	}

@@ -9,21 +9,24 @@ import (
 // Errors compares the failed requests of both sides over the rounds of a look.
 type Errors struct {
 	// Baseline and Candidate are the shares of all requests that failed.
-	Baseline, Candidate float64
+	Baseline  float64 `json:"baseline"`
+	Candidate float64 `json:"candidate"`
 	// P is the probability of at least so many of the failed requests on the
 	// candidate's side if both fail alike: failed requests given, each is the
 	// candidate's with its share of the requests (exact conditional binomial
 	// test; Przyborowski & Wilenski, Biometrika 31 (1940)).
-	P float64
+	P float64 `json:"p"`
 	// Worse and Better are the rounds in which the candidate's share was above
 	// and below the baseline's.
-	Worse, Better int
+	Worse  int `json:"worse"`
+	Better int `json:"better"`
 	// Apart says that the candidate's lowest share was above the baseline's
 	// highest.
-	Apart bool
+	Apart bool `json:"apart"`
 	// Exceeded says that the candidate failed more often than it may, Proven
 	// that this is more than chance: Exceeded, and by both tests.
-	Exceeded, Proven bool
+	Exceeded bool `json:"exceeded"`
+	Proven   bool `json:"proven"`
 }
 
 // errors judges the failed requests. Requests of one round fail together (a

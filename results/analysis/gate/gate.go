@@ -66,23 +66,24 @@ type Decision struct {
 // baseline: 0.05 is 5 % slower.
 type Look struct {
 	Spend
-	Errors Errors
+	Errors Errors `json:"errors"`
 	// Estimate is the change; nil where a percentile is only known to be at
 	// least the timeout.
-	Estimate *float64
+	Estimate *float64 `json:"estimate"`
 	// Lower is what the change is larger than but for Alpha, Upper what it is
 	// smaller than but for Beta; nil: these rounds have no such limit.
-	Lower, Upper *float64
+	Lower *float64 `json:"lower"`
+	Upper *float64 `json:"upper"`
 	// Detectable is the smallest rise that such rounds show in four of five
 	// sessions; nil where there is no lower limit or no estimate.
-	Detectable *float64
+	Detectable *float64 `json:"detectable"`
 	// Needed is about how many rounds would show a rise of the tolerance in
 	// four of five sessions; 0 where that is not known.
-	Needed int
+	Needed int `json:"needed,omitempty"`
 	// Spread is the standard deviation between rounds of the logarithm of
 	// candidate ÷ baseline, from the median of the absolute deviations, so that
 	// single outliers do not make it.
-	Spread float64
+	Spread float64 `json:"spread"`
 }
 
 // Judge decides on rounds, in the order in which they were measured. More says
@@ -94,7 +95,7 @@ type Look struct {
 // it after every round or once at the end gives the same. An error means that
 // the settings make no sense.
 func Judge(rounds []Round, s Settings, more bool) (Decision, error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return Decision{}, err
 	}
 	d := Decision{Next: s.Looks[0].Rounds}
@@ -105,8 +106,8 @@ func Judge(rounds []Round, s Settings, more bool) (Decision, error) {
 	for i, r := range rounds {
 		if len(r.Void) > 0 {
 			d.Void++
-			// At the next look at least this share will be void.
-			if share(int64(d.Void), int64(d.Void+d.Next)) > s.MaxVoid {
+			// At the last look at least this share will be void.
+			if s.tooVoid(d.Void, s.Looks[len(s.Looks)-1].Rounds) {
 				return d.invalid(Environment, "this machine cannot be used: %s void, of which at most %s may be, the last for: %s",
 					plural(d.Void, "round was", "rounds were"), percent(s.MaxVoid), strings.Join(r.Void, "; ")), nil
 			}
@@ -132,6 +133,9 @@ func Judge(rounds []Round, s Settings, more bool) (Decision, error) {
 		look, verdict, reason, text := s.look(counted, a, b, spend)
 		d.Looks = append(d.Looks, look)
 		d.Next = 0
+		if s.tooVoid(d.Void, d.Counted) {
+			verdict = Continue // rounds to come may make up for those
+		}
 		if verdict == Continue && len(d.Looks) < len(s.Looks) {
 			d.Next = s.Looks[len(d.Looks)].Rounds
 			continue
@@ -149,6 +153,11 @@ func Judge(rounds []Round, s Settings, more bool) (Decision, error) {
 		return d, nil
 	}
 	return d.undecided(s, more), nil
+}
+
+// tooVoid reports whether too many rounds were void beside those that count.
+func (s Settings) tooVoid(void, counted int) bool {
+	return share(int64(void), int64(void+counted)) > s.MaxVoid
 }
 
 // undecided is a decision between two looks.

@@ -36,15 +36,20 @@ type Settings struct {
 // Spend is what one look may cost: Alpha of falsely failing, Beta of falsely
 // passing. What all looks spend is the gate's own.
 type Spend struct {
-	Rounds      int
-	Alpha, Beta float64
+	Rounds int     `json:"rounds"`
+	Alpha  float64 `json:"alpha"`
+	Beta   float64 `json:"beta"`
 }
+
+// Alpha of falsely failing and Beta of falsely passing are what all looks
+// together may spend by default.
+const Alpha, Beta = 0.01, 0.08
 
 // Default settings: the p99; a rise of 5 % or more fails, a rise of 10 % is
 // excluded by a pass; looks after 5, 10, 15 and 20 rounds.
 func Default() Settings {
 	return Settings{
-		Metric: "p99", Percentile: 99, MinEffect: 0.05, Tolerance: 0.10, Looks: Spread(0.01, 0.08, 5, 10, 15, 20),
+		Metric: "p99", Percentile: 99, MinEffect: 0.05, Tolerance: 0.10, Looks: Spread(Alpha, Beta, 5, 10, 15, 20),
 		ErrorMargin: 0.001, MaxVoid: 0.25,
 	}
 }
@@ -76,32 +81,33 @@ const (
 	most = 25
 )
 
-func (s Settings) check() error {
+// Check returns an error for settings that make no sense.
+func (s Settings) Check() error {
 	switch {
 	case s.Metric == "":
-		return fmt.Errorf("gate: the metric that is judged has no name")
+		return fmt.Errorf("the metric that is judged has no name")
 	case !(s.Percentile >= 0 && s.Percentile < 100):
-		return fmt.Errorf("gate: percentile %v is not between 0 and 100", s.Percentile)
+		return fmt.Errorf("percentile %v is not between 0 and 100", s.Percentile)
 	case !(s.MinEffect > 0) || math.IsInf(s.MinEffect, 0):
-		return fmt.Errorf("gate: smallest rise that fails is %v; it has to be above 0", s.MinEffect)
+		return fmt.Errorf("smallest rise that fails is %v; it has to be above 0", s.MinEffect)
 	case !(s.Tolerance >= s.MinEffect) || math.IsInf(s.Tolerance, 0):
-		return fmt.Errorf("gate: tolerance %v is below %v, the smallest rise that fails", s.Tolerance, s.MinEffect)
+		return fmt.Errorf("tolerance %v is below %v, the smallest rise that fails", s.Tolerance, s.MinEffect)
 	case !(s.ErrorMargin >= 0 && s.ErrorMargin < 1) || !(s.MaxErrors >= 0 && s.MaxErrors < 1):
-		return fmt.Errorf("gate: error margin %v and highest error share %v have to be at least 0 and below 1", s.ErrorMargin, s.MaxErrors)
+		return fmt.Errorf("error margin %v and highest error share %v have to be at least 0 and below 1", s.ErrorMargin, s.MaxErrors)
 	case !(s.MaxVoid >= 0 && s.MaxVoid < 1):
-		return fmt.Errorf("gate: share of void rounds %v has to be at least 0 and below 1", s.MaxVoid)
+		return fmt.Errorf("share of void rounds %v has to be at least 0 and below 1", s.MaxVoid)
 	case len(s.Looks) == 0:
-		return fmt.Errorf("gate: no look, so nothing would ever be decided")
+		return fmt.Errorf("no look, so nothing would ever be decided")
 	}
 	before := fewest - 1
 	for _, look := range s.Looks {
 		switch {
 		case look.Rounds <= before:
-			return fmt.Errorf("gate: look after %d rounds; looks ascend and begin with at least %d", look.Rounds, fewest)
+			return fmt.Errorf("look after %d rounds; looks ascend and begin with at least %d", look.Rounds, fewest)
 		case look.Rounds > most:
-			return fmt.Errorf("gate: look after %d rounds; at most %d", look.Rounds, most)
+			return fmt.Errorf("look after %d rounds; at most %d", look.Rounds, most)
 		case !(look.Alpha > 0 && look.Alpha < 0.5) || !(look.Beta > 0 && look.Beta < 0.5):
-			return fmt.Errorf("gate: look after %d rounds spends alpha %v and beta %v; both have to be above 0 and below 0.5", look.Rounds, look.Alpha, look.Beta)
+			return fmt.Errorf("look after %d rounds spends alpha %v and beta %v; both have to be above 0 and below 0.5", look.Rounds, look.Alpha, look.Beta)
 		}
 		before = look.Rounds
 	}

@@ -2,7 +2,6 @@ package gate
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -65,20 +64,12 @@ func signed(v *float64) string {
 	return "+" + percent(*v)
 }
 
-// percent prints a fraction with as many digits as it needs.
+// percent prints a fraction with three digits, which are all that matter.
 func percent(fraction float64) string {
-	switch p := 100 * fraction; {
-	case p == 0:
-		return "0 %"
-	case p < 0.01:
-		return "< 0.01 %"
-	case p < 1:
-		return fmt.Sprintf("%.2f %%", p)
-	case p < 10:
-		return fmt.Sprintf("%.1f %%", p)
-	default:
-		return fmt.Sprintf("%.0f %%", math.Round(p))
+	if p := 100 * fraction; p == 0 || p >= 0.01 {
+		return fmt.Sprintf("%.3g %%", p)
 	}
+	return "< 0.01 %"
 }
 
 func plural(n int, one, many string) string {

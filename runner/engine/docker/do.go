@@ -220,10 +220,21 @@ func (e *Engine) removeReplica(ctx context.Context, op engine.Op) error {
 	return nil
 }
 
+// endedMeanwhile is how often a container's end may come in between.
+const endedMeanwhile = 5
+
 // removeContainer kills and removes a container with its anonymous volumes,
 // and returns when it is gone.
 func (e *Engine) removeContainer(ctx context.Context, id string) error {
-	err := e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	remove := func() error {
+		return e.cli.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	}
+	err := remove()
+	// One that ends by itself while the engine is about to kill it is left
+	// where it is, and can be removed now that it has ended.
+	for n := 0; n < endedMeanwhile && err != nil && strings.Contains(err.Error(), "is not running"); n++ {
+		err = remove()
+	}
 	switch {
 	case errdefs.IsNotFound(err):
 		return nil
