@@ -54,7 +54,7 @@ func gateOf(doc *analysis.Document) *gateView {
 		v.Metrics = append(v.Metrics, newGateRow(m))
 		v.Headers = append(v.Headers, m.Name+", "+g.Baseline, g.Candidate, "change")
 		for _, w := range m.Warnings {
-			v.note(w)
+			v.note(strings.ToUpper(w[:1]) + w[1:] + ".")
 		}
 	}
 	if len(g.Metrics) > 0 {
