@@ -48,6 +48,7 @@ var layers = map[string]int{
 	"scenarios/draft":    1,
 	"scenarios/lint":     1,
 	"scenarios/plan":     1,
+	"scenarios/prices":   1,
 	"scenarios":          1,
 	"scenarios/topology": 1,
 	"scenarios/yamlfile": 1,
@@ -74,6 +75,7 @@ var within = []string{
 	"scenarios/plan -> scenarios",
 	"scenarios -> scenarios/topology",
 	"scenarios/plan -> scenarios/yamlfile",
+	"scenarios/prices -> scenarios/yamlfile",
 	"scenarios -> scenarios/yamlfile",
 	"scenarios/topology -> scenarios/yamlfile",
 	"runner/load -> results",
@@ -81,6 +83,8 @@ var within = []string{
 	"runner/doctor -> runner/calibrate",
 	"runner/calibrate -> runner/bench",
 	"fixtures -> internal/precise",
+	"results/analysis -> results/analysis/gate",
+	"results/analysis -> results/analysis/size",
 	"results/analysis -> results/analysis/within",
 }
 
