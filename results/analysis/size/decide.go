@@ -29,6 +29,9 @@ const (
 	Unreachable Reason = "may not be reachable"
 	// Rejected: the measured levels do not lie on such a curve.
 	Rejected Reason = "no curve"
+	// NoLadder: no load has a constant rate, so that no supported rate is
+	// known.
+	NoLadder Reason = "no open loop"
 )
 
 const (
@@ -80,6 +83,27 @@ type Answer struct {
 	Notes []string `json:"notes"`
 }
 
+// Fit is the curve through the levels; nil if there are too few of them to give
+// it parameters, or they do not lie on one.
+func Fit(levels []Level) *Curve {
+	fitted := slices.DeleteFunc(ascending(levels), func(l Level) bool { return !l.usable() })
+	if check(levels) != nil || len(fitted) < ParameterLevels {
+		return nil
+	}
+	m, err := newModel(fitted)
+	if err != nil {
+		return nil
+	}
+	if _, _, found := m.worst(); found {
+		return nil
+	}
+	return &m.curve
+}
+
+func ascending(levels []Level) []Level {
+	return slices.SortedFunc(slices.Values(levels), func(a, b Level) int { return cmp.Compare(a.Replicas, b.Replicas) })
+}
+
 // Decide says how many replicas carry a rate (per second). The same seed gives
 // the same answer. It fails for a rate that is none, and for levels that no
 // measurement can have given.
@@ -91,7 +115,7 @@ func Decide(levels []Level, rate float64, seed uint64) (Answer, error) {
 	if err := check(levels); err != nil {
 		return a, err
 	}
-	levels = slices.SortedFunc(slices.Values(levels), func(a, b Level) int { return cmp.Compare(a.Replicas, b.Replicas) })
+	levels = ascending(levels)
 	a.note(levels)
 	for _, l := range levels {
 		if len(l.Starts) >= Starts && l.carried(rate) {

@@ -39,8 +39,7 @@ type Drop struct {
 // or there are not two levels. Where a rate is only known as a step of a
 // ladder, the drop is from what the better level met to where the other failed.
 func Retrograde(levels []Level) *Drop {
-	known := slices.SortedFunc(slices.Values(levels), func(a, b Level) int { return cmp.Compare(a.Replicas, b.Replicas) })
-	known = slices.DeleteFunc(known, func(l Level) bool { return !l.Known() })
+	known := slices.DeleteFunc(ascending(levels), func(l Level) bool { return !l.Known() })
 	if len(known) < 2 {
 		return nil
 	}

@@ -53,9 +53,6 @@ func (a *Answer) note(levels []Level) {
 		if l.HostShare >= hostShare {
 			a.Notes = append(a.Notes, fmt.Sprintf("%sthe machine's CPUs were %s busy at the limit: replicas on one machine share its CPUs, and this curve says nothing about more machines.", with, percent(l.HostShare)))
 		}
-		if l.Unsettled != "" {
-			a.Notes = append(a.Notes, with+l.Unsettled+".")
-		}
 	}
 }
 
