@@ -139,7 +139,7 @@ func limitText(v *float64, without string) string {
 // signedShare prints a change: "+4.2 %".
 func signedShare(v float64) string {
 	digits := 1
-	if math.Abs(v) >= 0.0995 {
+	if math.Abs(v) >= 0.995 {
 		digits = 0
 	}
 	sign := ""

@@ -23,6 +23,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.findings()
 	m.requests()
 	m.replicas()
+	m.missing()
 	m.rest()
 	_, err := w.Write(m.b.Bytes())
 	return err
@@ -34,17 +35,25 @@ type markdownReport struct {
 }
 
 // escape keeps text from being taken for markup.
-var escape = strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "|", `\|`, "[", `\[`)
+var escape = strings.NewReplacer("\r", "", "\n", " ", `\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "|", `\|`, "[", `\[`)
 
 func (m *markdownReport) heading(s string) { fmt.Fprintf(&m.b, "\n## %s\n\n", escape.Replace(s)) }
 
 func (m *markdownReport) item(s string) { fmt.Fprintf(&m.b, "- %s\n", escape.Replace(s)) }
 
-func (m *markdownReport) table(t table.Writer) { m.b.WriteString(t.RenderMarkdown() + "\n") }
+// table writes a table, of which only the line breaks in its cells are markup.
+func (m *markdownReport) table(t table.Writer) {
+	text := strings.ReplaceAll(t.RenderMarkdown(), "<", "&lt;")
+	m.b.WriteString(strings.ReplaceAll(text, "&lt;br/>", "<br/>") + "\n")
+}
 
 func (m *markdownReport) head() {
 	fmt.Fprintf(&m.b, "# %s\n\n**%s %s.** %s\n", escape.Replace(m.doc.Title), mark(m.doc.Verdict()),
 		escape.Replace(verdictLine(m.doc)), escape.Replace(subtitle(m.doc)))
+	m.headlines()
+}
+
+func (m *markdownReport) headlines() {
 	var topic analysis.Topic
 	for _, h := range m.doc.Headlines {
 		if h.Topic != topic {
@@ -80,7 +89,7 @@ func (m *markdownReport) objectives() {
 	t := table.NewWriter()
 	header := table.Row{"cell"}
 	for _, objective := range o.Objectives {
-		header = append(header, strings.ReplaceAll(objective, "<", "&lt;"))
+		header = append(header, objective)
 	}
 	t.AppendHeader(header)
 	for _, r := range o.Rows {
@@ -88,7 +97,7 @@ func (m *markdownReport) objectives() {
 		for _, j := range r.Judgements {
 			s := mark(j.Verdict) + " " + string(j.Verdict)
 			if j.Observed != "" {
-				s += " " + strings.ReplaceAll(j.Observed, "<", "&lt;")
+				s += " " + j.Observed
 			}
 			if j.Note > 0 {
 				s += fmt.Sprintf(" [%d]", j.Note)
@@ -193,13 +202,17 @@ func (m *markdownReport) replicas() {
 	}
 }
 
-func (m *markdownReport) rest() {
+// missing lists the trials that are, with the reasons.
+func (m *markdownReport) missing() {
 	if len(m.doc.Failures) > 0 {
 		m.heading("Missing trials")
 		for _, f := range m.doc.Failures {
 			m.item(fmt.Sprintf("trial %d (%s): %s", f.Index, f.Environment, f.Reason))
 		}
 	}
+}
+
+func (m *markdownReport) rest() {
 	if len(m.doc.Warnings) > 0 {
 		m.heading("Warnings")
 		for _, w := range m.doc.Warnings {

@@ -32,6 +32,10 @@ func formats() []format[Renderer] {
 		{[]string{"json"}, JSON},
 		{[]string{"csv"}, CSV},
 		{[]string{"ab"}, AB},
+		{[]string{"line"}, Line},
+		{[]string{"junit"}, JUnit},
+		{[]string{"github"}, GitHub},
+		{[]string{"summary"}, Summary},
 	}
 }
 

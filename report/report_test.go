@@ -69,9 +69,9 @@ func TestByName(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"htm":    `unknown report format "htm", did you mean "html"? (formats: html, md, text, json, csv, ab)`,
-		"HTML":   `unknown report format "HTML", did you mean "html"? (formats: html, md, text, json, csv, ab)`,
-		"sqlite": `unknown report format "sqlite" (formats: html, md, text, json, csv, ab)`,
+		"htm":    `unknown report format "htm", did you mean "html"? (formats: html, md, text, json, csv, ab, line, junit, github, summary)`,
+		"HTML":   `unknown report format "HTML", did you mean "html"? (formats: html, md, text, json, csv, ab, line, junit, github, summary)`,
+		"sqlite": `unknown report format "sqlite" (formats: html, md, text, json, csv, ab, line, junit, github, summary)`,
 	} {
 		if _, err := report.ByName(name); err == nil || err.Error() != want {
 			t.Errorf("error %v\nwant  %s", err, want)

@@ -185,4 +185,12 @@ type WorkerUsage struct {
 	QueueWait *time.Duration `json:"queue_wait_ns,omitempty"`
 	// Throttled is for how long a control group's CPU quota held it back.
 	Throttled *time.Duration `json:"throttled_ns,omitempty"`
+	// Machine is what all CPUs of the worker's machine together did.
+	Machine *MachineCPU `json:"machine_cpu,omitempty"`
+}
+
+// MachineCPU is a machine's account of its CPUs since it was started, in ticks.
+type MachineCPU struct {
+	Total float64 `json:"total"`
+	Steal float64 `json:"steal"` // what the host gave to other virtual machines
 }

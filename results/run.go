@@ -28,9 +28,12 @@ type Manifest struct {
 	Environments []string `json:"environments,omitempty"`
 	LoadNames    []string `json:"load_names,omitempty"`
 	// Objectives are the scenario's, as written.
-	Objectives []string               `json:"objectives,omitempty"`
-	Loads      map[string]LoadSummary `json:"loads"`
-	Provenance Provenance             `json:"provenance"`
+	Objectives []string `json:"objectives,omitempty"`
+	// ObjectivePlaces say where each of the Objectives stands; empty in runs of
+	// earlier versions.
+	ObjectivePlaces []Place                `json:"objective_places,omitempty"`
+	Loads           map[string]LoadSummary `json:"loads"`
+	Provenance      Provenance             `json:"provenance"`
 	// Calibrations are there if they were asked for.
 	Calibrations []Calibration `json:"calibrations,omitempty"`
 	// Gate is there if two environments were measured in rounds, to be judged

@@ -167,8 +167,8 @@ type TrialEvent struct {
 
 // WorkerTotal is what the load worker used in the measured window. The meaning
 // is that of WorkerUsage; of several workers it is the sum, except of CPUs,
-// LongestGCPause, BusiestThread and Throttled, of which it is the largest: they
-// share a machine and a control group.
+// LongestGCPause, BusiestThread, Throttled and Steal, of which it is the
+// largest: they share a machine and a control group.
 type WorkerTotal struct {
 	CPU            time.Duration  `json:"cpu_ns"`
 	RSSBytes       int64          `json:"rss_bytes"` // the highest seen
@@ -179,4 +179,7 @@ type WorkerTotal struct {
 	BusiestThread  *time.Duration `json:"busiest_thread_ns,omitempty"`
 	QueueWait      *time.Duration `json:"queue_wait_ns,omitempty"`
 	Throttled      *time.Duration `json:"throttled_ns,omitempty"`
+	// Steal is the share (0–1) of the machine's CPU time that the host gave to
+	// other virtual machines.
+	Steal *float64 `json:"steal,omitempty"`
 }

@@ -22,6 +22,8 @@ const (
 	WorkerCPU Criterion = "cpu"
 	// LocalLimits: ports, descriptors or the bound on connections.
 	LocalLimits Criterion = "limits"
+	// HostSteal: other virtual machines had the CPUs.
+	HostSteal Criterion = "steal"
 	// Calibrated: the generator failed against the null target.
 	Calibrated Criterion = "calibration"
 )
@@ -54,6 +56,10 @@ const (
 	// heldShare of the time may pass throttled, waiting for a CPU or in
 	// pauses of the collector.
 	heldShare = 0.01
+	// stealShare of a machine's CPU time may go to other virtual machines. It
+	// is counted in hundredths of a second, so that it takes stealFrom to know.
+	stealShare = 0.05
+	stealFrom  = time.Second
 	// waitFloor and waitShare: so much of a response time may be the worker's
 	// own waiting for a CPU.
 	waitFloor = 100 * time.Microsecond
@@ -75,7 +81,7 @@ func Judge(t Trial, c *Calibration) Validity {
 		return v
 	}
 	for _, judge := range []func(*Validity, Trial){
-		judgeLimits, judgeRate, judgeLag, judgeCPU, judgeThrottling, judgeQueue, judgePauses,
+		judgeLimits, judgeRate, judgeLag, judgeCPU, judgeThrottling, judgeQueue, judgePauses, judgeSteal,
 	} {
 		judge(&v, t)
 	}
@@ -206,6 +212,14 @@ func judgeThrottling(v *Validity, t Trial) {
 	}
 	v.worsen(verdict, WorkerCPU, "the CPU quota of the load worker's control group (%s) held it back for %s of %s: raise the quota or send less",
 		cpus(t.Worker.CPUs), units.Latency(held), units.Latency(t.Duration))
+}
+
+// judgeSteal: what other machines took was taken from the stack as well, if it
+// is on the same one.
+func judgeSteal(v *Validity, t Trial) {
+	if s := t.Worker.Steal; s != nil && *s > stealShare && t.Duration >= stealFrom {
+		v.worsen(Suspect, HostSteal, "%.1f %% of the CPU time of the load generator's machine went to other virtual machines (at most %.0f %%): use a less busy host", 100**s, 100*stealShare)
+	}
 }
 
 // judgeQueue: where stack and worker share a machine they wait for each other

@@ -39,6 +39,11 @@ func TestJudge(t *testing.T) {
 		{"errors are the stack's, not the generator's", func(t *trial) { t.Requests.OK, t.Requests.Failed = 0, 10000 }, results.Valid, ""},
 		{"nothing sent", func(t *trial) { t.Requests = results.Counts{} }, results.Invalid, results.NothingSent},
 
+		{"some CPU time stolen", func(t *trial) { s := 0.05; t.Worker.Steal = &s }, results.Valid, ""},
+		{"much CPU time stolen", func(t *trial) { s := 0.06; t.Worker.Steal = &s }, results.Suspect, results.HostSteal},
+
+		{"much CPU time stolen, of very little", func(t *trial) { s := 0.5; t.Worker, t.Duration = results.WorkerTotal{CPUs: 2, Steal: &s}, 100*ms }, results.Valid, ""},
+
 		{"99.5 % sent", func(t *trial) { t.Requests.Sent = 9950 }, results.Valid, ""},
 		{"99.4 % sent", func(t *trial) { t.Requests.Sent = 9940 }, results.Invalid, results.SendRate},
 		{"one second behind", func(t *trial) { t.Behind = 1 }, results.Valid, ""},

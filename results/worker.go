@@ -38,6 +38,7 @@ func (w *workerWindow) total() WorkerTotal {
 		BusiestThread:  difference(w.first.BusiestThread, w.last.BusiestThread),
 		QueueWait:      difference(w.first.QueueWait, w.last.QueueWait),
 		Throttled:      difference(w.first.Throttled, w.last.Throttled),
+		Steal:          stolen(w.first.Machine, w.last.Machine),
 	}
 	for i, other := range w.others {
 		if i == 0 && w.first == (WorkerUsage{}) && w.last == (WorkerUsage{}) {
@@ -61,11 +62,22 @@ func (t WorkerTotal) and(o WorkerTotal) WorkerTotal {
 		BusiestThread:  both(t.BusiestThread, o.BusiestThread, func(a, b time.Duration) time.Duration { return max(a, b) }),
 		QueueWait:      both(t.QueueWait, o.QueueWait, func(a, b time.Duration) time.Duration { return a + b }),
 		Throttled:      both(t.Throttled, o.Throttled, func(a, b time.Duration) time.Duration { return max(a, b) }),
+		Steal:          both(t.Steal, o.Steal, func(a, b float64) float64 { return max(a, b) }),
 	}
 }
 
+// stolen is the share of the CPU time between two readings that went to other
+// virtual machines.
+func stolen(first, last *MachineCPU) *float64 {
+	if first == nil || last == nil || last.Total <= first.Total {
+		return nil
+	}
+	share := (last.Steal - first.Steal) / (last.Total - first.Total)
+	return &share
+}
+
 // both is nil where either does not know.
-func both(a, b *time.Duration, join func(a, b time.Duration) time.Duration) *time.Duration {
+func both[T any](a, b *T, join func(a, b T) T) *T {
 	if a == nil || b == nil {
 		return nil
 	}

@@ -251,6 +251,8 @@ func (r *run) openRecord(ctx context.Context) error {
 	}
 	for _, o := range r.Scenario.Objectives {
 		r.manifest.Objectives = append(r.manifest.Objectives, o.Text)
+		r.manifest.ObjectivePlaces = append(r.manifest.ObjectivePlaces,
+			results.Place{File: r.Scenario.File, Line: o.Place.Line, Column: o.Place.Column})
 	}
 	if err := r.createRecord(); err != nil {
 		return err

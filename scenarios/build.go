@@ -235,7 +235,8 @@ func (b *builder) rest() {
 	}
 	// A warm-up that cannot be read was noted when it was decoded.
 	b.scenario.Warmup, _ = b.file.Warmup.duration()
-	for _, o := range b.file.Objectives {
+	for i, o := range b.file.Objectives {
+		o.Place = b.contents.Place(fmt.Sprintf("objectives[%d]", i))
 		b.scenario.Objectives = append(b.scenario.Objectives, Objective(o))
 	}
 }

@@ -34,6 +34,9 @@ type Objective struct {
 	// Limit is in nanoseconds for times, a share (0–1) for Errors, and
 	// requests per second for Throughput.
 	Limit float64
+	// Place is where it stands in the scenario's file; nowhere if it was not
+	// read from one.
+	Place Place
 }
 
 // ParseObjective reads a condition such as "p(99) < 1s", "p99 < 250ms",

@@ -13,18 +13,18 @@ func TestParseObjective(t *testing.T) {
 		text string
 		want Objective
 	}{
-		{"p(99) < 1s", Objective{"p(99) < 1s", Percentile, 99, "<", 1e9}},
-		{"  p99<250ms ", Objective{"p99<250ms", Percentile, 99, "<", 250e6}},
-		{"p( 99.9 ) <= 1m", Objective{"p( 99.9 ) <= 1m", Percentile, 99.9, "<=", 60e9}},
-		{"p100 > 1ms", Objective{"p100 > 1ms", Percentile, 100, ">", 1e6}},
-		{"mean < 50ms", Objective{"mean < 50ms", Mean, 0, "<", 50e6}},
-		{"max < 2s", Objective{"max < 2s", Max, 0, "<", 2e9}},
-		{"errors < 0.1%", Objective{"errors < 0.1%", Errors, 0, "<", 0.001}},
-		{"errors <= 0", Objective{"errors <= 0", Errors, 0, "<=", 0}},
-		{"errors < 100 %", Objective{"errors < 100 %", Errors, 0, "<", 1}},
-		{"throughput > 100/s", Objective{"throughput > 100/s", Throughput, 0, ">", 100}},
-		{"throughput >= 649.8/s", Objective{"throughput >= 649.8/s", Throughput, 0, ">=", 649.8}},
-		{"throughput >= 30/m", Objective{"throughput >= 30/m", Throughput, 0, ">=", 0.5}},
+		{"p(99) < 1s", Objective{"p(99) < 1s", Percentile, 99, "<", 1e9, Place{}}},
+		{"  p99<250ms ", Objective{"p99<250ms", Percentile, 99, "<", 250e6, Place{}}},
+		{"p( 99.9 ) <= 1m", Objective{"p( 99.9 ) <= 1m", Percentile, 99.9, "<=", 60e9, Place{}}},
+		{"p100 > 1ms", Objective{"p100 > 1ms", Percentile, 100, ">", 1e6, Place{}}},
+		{"mean < 50ms", Objective{"mean < 50ms", Mean, 0, "<", 50e6, Place{}}},
+		{"max < 2s", Objective{"max < 2s", Max, 0, "<", 2e9, Place{}}},
+		{"errors < 0.1%", Objective{"errors < 0.1%", Errors, 0, "<", 0.001, Place{}}},
+		{"errors <= 0", Objective{"errors <= 0", Errors, 0, "<=", 0, Place{}}},
+		{"errors < 100 %", Objective{"errors < 100 %", Errors, 0, "<", 1, Place{}}},
+		{"throughput > 100/s", Objective{"throughput > 100/s", Throughput, 0, ">", 100, Place{}}},
+		{"throughput >= 649.8/s", Objective{"throughput >= 649.8/s", Throughput, 0, ">=", 649.8, Place{}}},
+		{"throughput >= 30/m", Objective{"throughput >= 30/m", Throughput, 0, ">=", 0.5, Place{}}},
 	}
 	for _, tt := range tests {
 		got, err := ParseObjective(tt.text)

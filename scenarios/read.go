@@ -19,6 +19,9 @@ type Error = yamlfile.Error
 // Problem is one mistake, with its place.
 type Problem = yamlfile.Problem
 
+// Place is a position in a file.
+type Place = yamlfile.Place
+
 // opener reads the topology that a scenario names.
 type opener func(name string) (topology.Source, error)
 

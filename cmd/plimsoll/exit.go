@@ -67,64 +67,17 @@ func exitCode(err error) int {
 // verdictError turns a report's worst verdict into the error that carries its
 // exit code and its first reason; nil when everything holds.
 func verdictError(doc *analysis.Document) error {
-	if gate := doc.Gate; gate != nil && gate.Verdict == doc.Verdict() {
-		return gateError(gate)
-	}
 	switch doc.Verdict() {
 	case analysis.Fail:
-		return &codedError{exitFailed, "an objective failed: " + firstWith(doc, analysis.Fail)}
+		what := "an objective failed: "
+		if doc.Gate != nil && doc.Gate.Verdict == analysis.Fail {
+			what = "" // the reason says that the gate did
+		}
+		return &codedError{exitFailed, what + doc.Reason()}
 	case analysis.InvalidResult:
-		return &codedError{exitInvalid, "measurement invalid: " + firstWith(doc, analysis.InvalidResult)}
+		return &codedError{exitInvalid, "measurement invalid: " + doc.Reason()}
 	case analysis.Inconclusive:
-		text := firstWith(doc, analysis.Inconclusive)
-		if text == "" {
-			text = firstWith(doc, analysis.NotApplicable)
-		}
-		return &codedError{exitInconclusive, "inconclusive: " + text}
+		return &codedError{exitInconclusive, "inconclusive: " + doc.Reason()}
 	}
 	return nil
-}
-
-// gateError is verdictError for a gate.
-func gateError(g *analysis.GateResult) error {
-	code := map[analysis.Verdict]int{analysis.Fail: exitFailed, analysis.InvalidResult: exitInvalid, analysis.Inconclusive: exitInconclusive}[g.Verdict]
-	for _, m := range g.Metrics {
-		if m.Verdict == g.Verdict && code != exitOK {
-			return &codedError{code, fmt.Sprintf("gate %s: %s", m.Verdict, m.Text)}
-		}
-	}
-	return nil
-}
-
-// firstWith describes the first objective with a verdict, and how many more
-// there are.
-func firstWith(doc *analysis.Document, v analysis.Verdict) string {
-	var text string
-	more := -1
-	for _, o := range doc.Objectives {
-		if o.Verdict != v {
-			continue
-		}
-		if more++; more > 0 {
-			continue
-		}
-		text = fmt.Sprintf("%s in %s", o.Objective, o.Cell)
-		if o.Observed != "" {
-			text += ": " + o.Observed
-		}
-		if o.Why != "" {
-			text += " (" + o.Why + ")"
-		}
-	}
-	if text == "" && v == analysis.InvalidResult {
-		for _, c := range doc.Cells {
-			if c.Trials > 0 && c.Counted == 0 {
-				return "no trial counts in " + c.Name
-			}
-		}
-	}
-	if more > 0 {
-		text += fmt.Sprintf(", and %d more", more)
-	}
-	return text
 }

@@ -47,6 +47,7 @@ tell · 97 they must not be judged · 96 an environment did not start`,
 			&cli.StringFlag{Name: "tolerance", Value: "10%", Usage: "a rise of this `SHARE` has to be excluded for a pass"},
 			&cli.StringFlag{Name: "looks", Value: "5,10,15,20", Usage: "decide after so many `ROUNDS`"},
 			&cli.StringFlag{Name: "out", Value: "results", Usage: "make the run's folder in `DIR`"},
+			extraReportFlag(),
 			transportFlag(),
 			&cli.BoolFlag{Name: "dry-run", Usage: "print every trial that may come and how long it takes, start nothing"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order in each round and of the request mix (default: drawn)"},
@@ -57,6 +58,10 @@ tell · 97 they must not be judged · 96 an environment did not start`,
 		OnUsageError:              onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			choice, err := engineChoiceOf(cmd)
+			if err != nil {
+				return err
+			}
+			extra, err := extraReports(cmd)
 			if err != nil {
 				return err
 			}
@@ -75,7 +80,7 @@ tell · 97 they must not be judged · 96 an environment did not start`,
 				fmt.Fprintln(std.err, g.announcement())
 			}
 			g.Next = g.next(std.err, cmd.Bool("quiet"))
-			return execute(ctx, std, cmd, choice, g.Options)
+			return execute(ctx, std, cmd, choice, g.Options, extra)
 		},
 	}
 }

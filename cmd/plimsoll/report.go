@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -64,7 +65,7 @@ func renderRun(std streams, cmd *cli.Command, dir string) error {
 	if !cmd.IsSet("output") {
 		return render(std.out, doc)
 	}
-	return writeRendered(cmd.String("output"), render, doc)
+	return writeRendered(cmd.String("output"), cmd.String("format"), render, doc)
 }
 
 func document(dir string) (*analysis.Document, error) {
@@ -75,9 +76,10 @@ func document(dir string) (*analysis.Document, error) {
 	return analysis.Summarize(run)
 }
 
-// writeReport renders the run's report folder anew, shows the table and names
-// the page last.
-func writeReport(out io.Writer, dir string) (*analysis.Document, error) {
+// writeReport renders the run's report folder anew, shows the table, writes the
+// extra reports and names the page last. There is a document even where an
+// extra report could not be written.
+func writeReport(out io.Writer, dir string, extra ...extraReport) (*analysis.Document, error) {
 	doc, err := document(dir)
 	if err != nil {
 		return nil, err
@@ -91,21 +93,41 @@ func writeReport(out io.Writer, dir string) (*analysis.Document, error) {
 		page:                               report.HTML,
 		filepath.Join(folder, "report.md"): report.Markdown,
 	} {
-		if err := writeRendered(file, render, doc); err != nil {
+		if err := writeRendered(file, "", render, doc); err != nil {
 			return nil, err
 		}
 	}
 	if err := report.Text(out, doc); err != nil {
 		return nil, err
 	}
+	var problems []error
+	for _, e := range extra {
+		problems = append(problems, e.write(out, doc))
+	}
 	_, err = fmt.Fprintf(out, "\n%s\n", page)
-	return doc, err
+	return doc, errors.Join(append(problems, err)...)
 }
 
-func writeRendered(file string, render report.Renderer, doc *analysis.Document) error {
+// appended is the format that is added to what its file holds: several steps
+// write to the file of a summary.
+const appended = "summary"
+
+// writeRendered writes a file whole or not at all, unless it is a device or a
+// pipe, or its format is appended.
+func writeRendered(file, format string, render report.Renderer, doc *analysis.Document) error {
 	var text bytes.Buffer
 	if err := render(&text, doc); err != nil {
 		return fmt.Errorf("render %s: %w", file, err)
 	}
-	return maybe.WriteFile(file, text.Bytes(), 0o644)
+	info, err := os.Stat(file)
+	special := err == nil && !info.Mode().IsRegular()
+	if format != appended && !special {
+		return maybe.WriteFile(file, text.Bytes(), 0o644)
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text.Bytes())
+	return errors.Join(err, f.Close())
 }

@@ -43,12 +43,17 @@ The report's path is the last line on stdout.`,
 			&cli.StringFlag{Name: "resume", Usage: "go on with the unfinished `RUN`; SCENARIO is not needed then"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order of trials and of the request mix (default: drawn)"},
 			&cli.DurationFlag{Name: "ready-within", Value: time.Minute, Usage: "how `LONG` a replica may take to become ready"},
+			extraReportFlag(),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "no progress"},
 		),
 		DisableSliceFlagSeparator: true, // a scale has commas of its own
 		OnUsageError:              onUsageError,
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			choice, err := engineChoiceOf(cmd)
+			if err != nil {
+				return err
+			}
+			extra, err := extraReports(cmd)
 			if err != nil {
 				return err
 			}
@@ -65,7 +70,7 @@ The report's path is the last line on stdout.`,
 				_, err := fmt.Fprint(std.out, job.Plan)
 				return err
 			}
-			return execute(ctx, std, cmd, choice, job)
+			return execute(ctx, std, cmd, choice, job, extra)
 		},
 	}
 }
@@ -137,6 +142,9 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 	if opt.Resume, err = results.Open(dir); err != nil {
 		return opt, err
 	}
+	if opt.Resume.Manifest.Gate != nil {
+		return opt, usageErrorf("%s is a gate's: its rounds have to follow one another, so it is started anew, not resumed", dir)
+	}
 	if opt.Scenario, err = scenarios.Read(filepath.Join(dir, results.ScenarioFile)); err != nil {
 		return opt, err
 	}
@@ -162,9 +170,9 @@ func parseScales(texts []string) ([]scenarios.Scale, error) {
 	return scales, nil
 }
 
-// execute runs the plan, writes the report of whatever was finished, and
+// execute runs the plan, writes the reports of whatever was finished, and
 // returns what decides the exit code.
-func execute(ctx context.Context, std streams, cmd *cli.Command, choice engineChoice, opt runner.Options) error {
+func execute(ctx context.Context, std streams, cmd *cli.Command, choice engineChoice, opt runner.Options, extra []extraReport) error {
 	engines := newEngines(choice, opt.Keep, std.err)
 	opt.Engine = engines.forEnvironment
 	progress := newProgress(std.err, *opt.Plan, cmd.Bool("quiet"))
@@ -177,19 +185,16 @@ func execute(ctx context.Context, std streams, cmd *cli.Command, choice engineCh
 	if outcome.Dir == "" {
 		return runErr
 	}
-	doc, err := writeReport(std.out, outcome.Dir)
-	if err != nil {
-		return errors.Join(runErr, err)
-	}
+	doc, err := writeReport(std.out, outcome.Dir, extra...)
 	switch {
-	case runErr != nil:
-		return runErr
+	case runErr != nil || doc == nil:
+		return errors.Join(runErr, err)
 	case outcome.NotStarted:
-		return &codedError{exitNotStarted, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}
+		return errors.Join(&codedError{exitNotStarted, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}, err)
 	case outcome.WorkerLost:
-		return &codedError{exitInvalid, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}
+		return errors.Join(&codedError{exitInvalid, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}, err)
 	}
-	return verdictError(doc)
+	return errors.Join(verdictError(doc), err)
 }
 
 // failureText says what is missing; the reason only when the progress has not

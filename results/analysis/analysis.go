@@ -59,7 +59,7 @@ func Summarize(run *results.Run) (*Document, error) {
 		doc.Comparisons = comparisons(doc)
 		doc.Scalings = scalings(doc)
 	}
-	doc.Objectives = judge(m.Objectives, groups, doc.Cells)
+	doc.Objectives = judge(m, groups, doc.Cells)
 	if err := doc.judgeGate(run); err != nil {
 		return nil, err
 	}
@@ -224,7 +224,8 @@ func (d *Document) Cell(environment, scale, load string) *Cell {
 // Verdict is what the run says, the worst of what was judged: Fail when an
 // objective or the gate failed; InvalidResult when an objective, or a cell, has only
 // invalid trials to go by; Inconclusive when an objective could not be decided,
-// or was stated and then judged nowhere; else Pass.
+// or was stated and then judged nowhere, or when nothing was measured; else
+// Pass.
 func (d *Document) Verdict() Verdict {
 	seen := map[Verdict]bool{}
 	judged := map[string]bool{}
@@ -245,7 +246,7 @@ func (d *Document) Verdict() Verdict {
 		return Fail
 	case seen[InvalidResult]:
 		return InvalidResult
-	case seen[Inconclusive] || slices.Contains(slices.Collect(maps.Values(judged)), false):
+	case seen[Inconclusive] || d.unmeasured() || slices.Contains(slices.Collect(maps.Values(judged)), false):
 		return Inconclusive
 	}
 	return Pass

@@ -198,6 +198,8 @@ type ObjectiveResult struct {
 	Observed  string  `json:"observed"` // empty: nothing
 	Verdict   Verdict `json:"verdict"`
 	Why       string  `json:"why,omitempty"`
+	// Place is where the objective stands; zero in runs of earlier versions.
+	Place results.Place `json:"place,omitzero"`
 }
 
 // Range is a value over the trials of a cell.

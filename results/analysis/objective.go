@@ -7,21 +7,26 @@ import (
 	"time"
 
 	"plimsoll/internal/units"
+	"plimsoll/results"
 	"plimsoll/scenarios"
 )
 
 // judge holds every objective against every cell of the plan.
-func judge(objectives []string, groups cellGroups, cells []Cell) []ObjectiveResult {
+func judge(m results.Manifest, groups cellGroups, cells []Cell) []ObjectiveResult {
 	list := []ObjectiveResult{}
-	for _, text := range objectives {
+	for n, text := range m.Objectives {
+		var place results.Place
+		if n < len(m.ObjectivePlaces) {
+			place = m.ObjectivePlaces[n]
+		}
 		objective, err := scenarios.ParseObjective(text)
 		if err != nil {
-			list = append(list, ObjectiveResult{Objective: text, Verdict: Inconclusive, Why: err.Error()})
+			list = append(list, ObjectiveResult{Objective: text, Verdict: Inconclusive, Why: err.Error(), Place: place})
 			continue
 		}
 		for i := range cells {
 			r := judgeCell(objective, groups[i], &cells[i])
-			r.Objective, r.Cell = text, cells[i].Name
+			r.Objective, r.Cell, r.Place = text, cells[i].Name, place
 			list = append(list, r)
 		}
 	}

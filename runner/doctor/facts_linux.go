@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"plimsoll/internal/precise"
+	"plimsoll/internal/proc"
 )
 
 func (f *facts) readSystem(ctx context.Context) error {
@@ -30,59 +30,21 @@ func (f *facts) readSystem(ctx context.Context) error {
 // readLoad looks at what the CPUs do for half a second in which this program
 // does nothing.
 func (f *facts) readLoad(ctx context.Context) error {
-	before, ok := readCPU()
+	before, ok := proc.ReadCPUTimes()
 	if !ok {
 		return nil
 	}
 	if err := precise.Sleep(ctx, watchedAt); err != nil {
 		return err
 	}
-	after, ok := readCPU()
-	total := after.total - before.total
+	after, ok := proc.ReadCPUTimes()
+	total := after.Total - before.Total
 	if !ok || total <= 0 {
 		return nil
 	}
-	steal, busy := (after.steal-before.steal)/total, 1-(after.idle-before.idle)/total
+	steal, busy := (after.Steal-before.Steal)/total, 1-(after.Idle-before.Idle)/total
 	f.steal, f.busy = &steal, &busy
 	return nil
-}
-
-type cpuTimes struct{ total, idle, steal float64 }
-
-func readCPU() (cpuTimes, bool) {
-	file, err := os.Open("/proc/stat")
-	if err != nil {
-		return cpuTimes{}, false
-	}
-	defer file.Close()
-	line, err := bufio.NewReader(file).ReadString('\n')
-	if err != nil {
-		return cpuTimes{}, false
-	}
-	return parseCPU(line)
-}
-
-// parseCPU reads the first line of /proc/stat: cpu, and then the ticks spent in
-// user, nice, system, idle, iowait, irq, softirq, steal (guests are in user).
-func parseCPU(line string) (t cpuTimes, ok bool) {
-	fields := strings.Fields(line)
-	if len(fields) < 9 || fields[0] != "cpu" {
-		return cpuTimes{}, false
-	}
-	for i, text := range fields[1:9] {
-		ticks, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			return cpuTimes{}, false
-		}
-		t.total += float64(ticks)
-		switch i {
-		case 3, 4:
-			t.idle += float64(ticks)
-		case 7:
-			t.steal = float64(ticks)
-		}
-	}
-	return t, true
 }
 
 // readPorts is nil where the kernel does not tell.

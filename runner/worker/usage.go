@@ -42,6 +42,9 @@ func (u *ownUsage) read() (results.WorkerUsage, error) {
 	}
 	usage := results.WorkerUsage{CPU: cpu, RSSBytes: rss, CPUs: u.cpus()}
 	u.readPauses(&usage)
+	if machine, ok := proc.ReadCPUTimes(); ok {
+		usage.Machine = &results.MachineCPU{Total: machine.Total, Steal: machine.Steal}
+	}
 	if u.limit != nil {
 		if usage.Throttled, err = u.limit.Throttled(); err != nil {
 			return usage, err

@@ -108,6 +108,10 @@ func (c *Contents) Has(path string) bool {
 	return ok
 }
 
+// Place is where the value at the path stands in the file, or the nearest one
+// around it.
+func (c *Contents) Place(path string) Place { return c.place(c.own(path)) }
+
 // Keys sorts keys of the mapping at the path in the order of the file.
 func Keys[V any](c *Contents, path string, mapping map[string]V) []string {
 	return slices.SortedFunc(maps.Keys(mapping), func(a, b string) int {

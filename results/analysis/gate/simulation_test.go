@@ -380,3 +380,41 @@ func TestErrorBursts(t *testing.T) {
 		}
 	}
 }
+
+// Three metrics that know nothing of each other, each with its share of alpha:
+// one that fails decides, and that must not be more often than with one metric.
+func TestThreeMetrics(t *testing.T) {
+	sessions, _ := simulate()
+	fail, naive := 0, 0
+	for i := range sessions {
+		any := func(alpha float64) bool {
+			for metric := range 3 {
+				r := rand.New(rand.NewPCG(uint64(i), 400+uint64(metric)))
+				rounds, s := machineNamed("ci").session(r, 20, 1, within30s, 0)
+				s.Looks = Spread(alpha, Beta, 5, 10, 15, 20)
+				d, err := Judge(rounds, s, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d.Verdict == Fail {
+					return true
+				}
+			}
+			return false
+		}
+		if any(Alpha / 3) {
+			fail++
+		}
+		if any(Alpha) {
+			naive++
+		}
+	}
+	share := func(n int) float64 { return float64(n) / float64(sessions) }
+	t.Logf("one of three metrics fails equal sides in %.2f %% of sessions, with all of alpha for each in %.2f %%", 100*share(fail), 100*share(naive))
+	if share(fail) > .01+slack(.01, sessions) {
+		t.Errorf("false fail in %.2f %% of sessions", 100*share(fail))
+	}
+	if share(naive) <= share(fail) {
+		t.Error("sharing alpha makes no difference: the simulation does not hold what the rule is there for")
+	}
+}
