@@ -22,9 +22,14 @@ const textWidth = 100
 // then what has to be known before they are believed. It is coloured if w is a
 // terminal and NO_COLOR is not set.
 func Text(w io.Writer, doc *analysis.Document) error {
+	return writeText(w, doc, isTerminal(w))
+}
+
+// isTerminal reports whether w takes colours.
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	_, plain := os.LookupEnv("NO_COLOR")
-	return writeText(w, doc, ok && !plain && term.IsTerminal(int(f.Fd())))
+	return ok && !plain && term.IsTerminal(int(f.Fd()))
 }
 
 // ColourText is Text with colours whatever w is.
