@@ -56,9 +56,9 @@ const (
 
 func sizeLegend(s *analysis.Sizing) []sizeKey {
 	colour := func(i int) string { return fmt.Sprintf("e%d", i) }
-	keys := []sizeKey{{colour(levelColour), "0 14 2 14", "measured; the bar goes from the least that met the objectives to the most that failed"}}
+	keys := []sizeKey{{colour(levelColour), "0 12 5 13", "measured; the bar goes from the least that met the objectives to the most that failed"}}
 	if s.Answer.Curve != nil {
-		keys = append(keys, sizeKey{colour(levelColour), plot.Dash(0), "the fitted curve, within what was measured"})
+		keys = append(keys, sizeKey{colour(levelColour), plot.Dash(0), "the fitted curve, through the middles between what met and what failed"})
 	}
 	keys = append(keys, sizeKey{colour(targetColour), plot.Dash(targetDash), perSecond(s.Rate)})
 	if s.Answer.Verdict == size.Answered {
@@ -108,6 +108,7 @@ func sizePlot(s *analysis.Sizing) ([]byte, error) {
 		interval := []plot.Point{flat(low, s.Rate)}
 		if high > low {
 			interval = append(interval, flat(high, s.Rate))
+			lines = append(lines, plot.Line{Colour: targetColour, Points: interval[:1]}, plot.Line{Colour: targetColour, Points: interval[1:]})
 		}
 		lines = append(lines, plot.Line{Colour: targetColour, Points: interval})
 	}

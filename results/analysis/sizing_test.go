@@ -7,11 +7,13 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"plimsoll/internal/testenv"
 	"plimsoll/results"
 	"plimsoll/results/analysis"
 	"plimsoll/results/analysis/size"
@@ -115,7 +117,7 @@ func (g growing) storeTrial(t testing.TB, w *results.Writer, p plan.Trial, load 
 	trial := tally.Trial(results.Trial{Environment: p.Environment, Scale: map[string]int{"web": n, "proxy": 1}, Load: p.Load, Trial: p.Repetition, Index: p.Index,
 		Mode: load.Mode, RequestedRate: load.Rate, Concurrency: load.Concurrency, Target: "http://proxy"})
 	trial.Validity = results.Validity{Verdict: results.Valid, Reasons: []string{}}
-	trial.Throughput = min(trial.Throughput, capacity)
+	trial.Throughput = min(trial.Throughput, capacity) // of 2 000 in a minute
 	if err := log.Finish(trial); err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +164,20 @@ func TestSizeUp(t *testing.T) {
 	t.Run("answers", func(t *testing.T) { sizeUpAnswers(t, run) })
 	t.Run("knows what it does not know", func(t *testing.T) { sizeUpRefuses(t, run) })
 	t.Run("asks", func(t *testing.T) { sizeUpAsks(t, run) })
+	t.Run("golden", func(t *testing.T) {
+		// Package report is tested with these, too.
+		for name, s := range map[string]*analysis.Sizing{
+			"size-answered": sizeUp(t, analysis.SizeQuery{Rate: 350, Prices: &prices.Prices{PerVCPUHour: .03, PerGiBHour: .004, Currency: "EUR"}}, run),
+			"size-beyond":   sizeUp(t, analysis.SizeQuery{Rate: 500}, run),
+			"size-closed":   sizeUp(t, analysis.SizeQuery{Rate: 350}, closedLoops(run)),
+		} {
+			text, err := json.MarshalIndent(s, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			testenv.Golden(t, filepath.Join("testdata", name+".json"), string(text)+"\n")
+		}
+	})
 	t.Run("several runs", func(t *testing.T) {
 		// Starts of several runs count together.
 		two := func(tr *results.Trial) bool { return tr.Trial <= 2 }
@@ -169,6 +185,16 @@ func TestSizeUp(t *testing.T) {
 		s := sizeUp(t, analysis.SizeQuery{Rate: 350}, changed(run, two, nil), elsewhere)
 		if s.Answer.Verdict != size.Answered || len(s.Levels[0].Starts) != 4 || !strings.Contains(strings.Join(s.Notes, "\n"), "differ in their hosts (bench-1, bench-2)") {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// closedLoops is the run as if its load were a closed loop.
+func closedLoops(run *results.Run) *results.Run {
+	return changed(run, func(tr *results.Trial) bool { tr.Mode = "closed"; return tr.Load == "at70" }, func(m *results.Manifest) {
+		for name, l := range m.Loads {
+			l.Mode, l.Pattern, l.Concurrency = "closed", "", 10
+			m.Loads[name] = l
 		}
 	})
 }
@@ -238,12 +264,7 @@ func sizeUpRefuses(t *testing.T, run *results.Run) {
 		}, func(m *results.Manifest) { m.Provenance.CPUs = 1 }), analysis.SizeQuery{Rate: 900}, size.Beyond, []string{"CPUs were 9", "on more or larger machines"}},
 		{"on stacks by hand", edited(func(m *results.Manifest) { m.Provenance.Attached = true }), analysis.SizeQuery{Rate: 350}, size.TooFew, []string{"are one start", "1 of 3 starts"}},
 		{"too few requests for the objective", run, analysis.SizeQuery{Rate: 350, Objectives: objectives("p(99.9) < 250ms")}, size.TooFew, []string{"p99.9 needs 10"}},
-		{"closed loops", changed(run, func(tr *results.Trial) bool { tr.Mode = "closed"; return tr.Load == "at70" }, func(m *results.Manifest) {
-			for name, l := range m.Loads {
-				l.Mode, l.Pattern, l.Concurrency = "closed", "", 10
-				m.Loads[name] = l
-			}
-		}), analysis.SizeQuery{Rate: 350}, size.NoLadder, []string{"throughput of a closed loop is not used", "Add open-loop loads"}},
+		{"closed loops", closedLoops(run), analysis.SizeQuery{Rate: 350}, size.NoLadder, []string{"throughput of a closed loop is not used", "Add open-loop loads"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -195,7 +195,7 @@ func (a *Answer) next(last Level, n int) {
 		a.Next = fmt.Sprintf("This machine's CPUs are used up: more replicas on it cannot show more. Measure %s on more or larger machines.", replicas(n))
 		return
 	}
-	a.Next = fmt.Sprintf("Measure %s, with %d starts or more.", replicas(n), Starts)
+	a.Next = fmt.Sprintf("Measure %s, with %d starts or more, at rates up to %s or until the objective fails.", replicas(n), Starts, perSecond(a.Rate))
 }
 
 // say words a drop.
