@@ -49,7 +49,7 @@ func hostile() *analysis.Document {
 	second := cell("plain", "steady", 2, 0)
 	third := cell("plain", nasty, 0, 0)
 	place := func(line int) results.Place {
-		return results.Place{File: "perf, all/a:b%é.yaml", Line: line, Column: 5}
+		return results.Place{File: "./perf, all/a:b%é.yaml", Line: line, Column: 5}
 	}
 	return &analysis.Document{
 		Schema: analysis.Schema, Title: nasty, RunID: "hostile-20260601-093000", Started: time.Date(2026, 6, 1, 9, 30, 0, 0, time.UTC),
@@ -77,6 +77,7 @@ func hostile() *analysis.Document {
 // bare is a run without objectives: one cell measured, one void, one missing.
 func bare() *analysis.Document {
 	doc := hostile()
+	doc.Outcome = "complete"
 	doc.Title, doc.Objectives, doc.Failures, doc.Findings, doc.Provenance = "bare", nil, nil, nil, nil
 	doc.Environments[0] = "first"
 	for i, name := range []string{"first", "second", "third"} {
@@ -91,7 +92,8 @@ func bare() *analysis.Document {
 }
 
 func allOf(t *testing.T) map[string]*analysis.Document {
-	return map[string]*analysis.Document{"twip-1": document(t, "twip-1"), "twip-6": document(t, "twip-6"), "hostile": hostile(), "bare": bare()}
+	return map[string]*analysis.Document{"twip-1": document(t, "twip-1"), "twip-6": document(t, "twip-6"), "hostile": hostile(), "bare": bare(),
+		"gate-fail": document(t, "gate-fail"), "gate-pass": document(t, "gate-pass")}
 }
 
 func TestGoldenOfCI(t *testing.T) {
@@ -185,9 +187,10 @@ func checkJUnit(text []byte) (map[string]int, error) {
 
 func TestJUnitForm(t *testing.T) {
 	docs := allOf(t)
-	docs["empty"] = &analysis.Document{Title: "empty"}
+	docs["empty"] = &analysis.Document{Title: "empty", Outcome: "complete"}
+	docs["cut off"] = &analysis.Document{Title: "cut off"}
 	for name, want := range map[string][4]int{ // cases, failures, errors, skipped
-		"twip-6": {25, 0, 1, 12}, "hostile": {9, 1, 3, 4}, "bare": {3, 0, 1, 1}, "empty": {0, 0, 0, 0},
+		"twip-6": {25, 0, 1, 12}, "hostile": {9, 1, 3, 4}, "bare": {3, 0, 1, 1}, "gate-fail": {3, 1, 0, 0}, "gate-pass": {3, 0, 0, 0}, "empty": {0, 0, 0, 0}, "cut off": {1, 0, 1, 0},
 	} {
 		number, err := checkJUnit(render(t, report.JUnit, docs[name]))
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,7 +86,8 @@ func annotationPlace(c check) []string {
 	if c.place.File == "" || c.place.Shipped() {
 		return nil
 	}
-	return []string{"file=" + githubProperty(c.place.File), "line=" + strconv.Itoa(c.place.Line), "col=" + strconv.Itoa(c.place.Column)}
+	// Of a relative name GitHub wants it as git has it, without "./".
+	return []string{"file=" + githubProperty(path.Clean(c.place.File)), "line=" + strconv.Itoa(c.place.Line), "col=" + strconv.Itoa(c.place.Column)}
 }
 
 func (a annotation) write(b *bytes.Buffer) {

@@ -22,7 +22,7 @@ func HTML(w io.Writer, doc *analysis.Document) error {
 	if err != nil {
 		return err
 	}
-	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html")
+	page, err := template.New("page.html").Funcs(pageFuncs(doc)).ParseFS(pageFiles, "page/page.html", "page/figure.html")
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,8 @@ type page struct {
 	Answer     string // the verdict in words
 	Subtitle   string
 	Topics     []topic
-	Gate       *gateView // nil: the run is no gate's
+	Gate       *gateView     // nil: the run is no gate's
+	Capacity   *capacityView // nil: the run is no capacity search
 	Objectives objectiveTable
 	Sides      []loadSides
 	Matrices   []pageMatrix
@@ -84,6 +85,11 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
 		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
+	}
+	if p.Capacity = capacityOf(doc); p.Capacity != nil {
+		if err := p.Capacity.draw(doc); err != nil {
+			return nil, err
+		}
 	}
 	if p.Gate = gateOf(doc); p.Gate != nil {
 		if err := p.Gate.draw(doc); err != nil {
@@ -156,6 +162,7 @@ type sides struct {
 	Metric   string
 	Better   string // which direction is better
 	Apart    string
+	Interval string // of Apart, or why there is none
 	Standing string
 	Decided  bool
 	Best     string // environment
@@ -204,6 +211,9 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 	}
 	if c.Ratio > 0 {
 		s.Apart = apart(c.Ratio)
+		if s.Interval = noInterval(c); s.Interval == "" {
+			s.Interval = confidence() + ": " + c.Interval.Text()
+		}
 	}
 	var longest float64
 	for _, side := range c.Sides {

@@ -69,9 +69,8 @@ func JUnit(w io.Writer, doc *analysis.Document) error {
 	for _, f := range doc.Provenance {
 		suite.Properties = append(suite.Properties, junitProperty(f))
 	}
-	figures := cellFigures(doc)
 	for _, c := range checks(doc) {
-		suite.add(doc.Title, c, figures)
+		suite.add(doc.Title, c)
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -85,8 +84,8 @@ func JUnit(w io.Writer, doc *analysis.Document) error {
 	return err
 }
 
-func (s *junitSuite) add(title string, c check, figures map[string]string) {
-	out := junitCase{ClassName: title, Name: c.name, Time: junitSeconds(c.seconds())}
+func (s *junitSuite) add(title string, c check) {
+	out := junitCase{ClassName: title, Name: c.name, Time: junitSeconds(c.took.Seconds())}
 	if c.environment != "" {
 		out.ClassName += "." + c.environment
 	}
@@ -94,8 +93,8 @@ func (s *junitSuite) add(title string, c check, figures map[string]string) {
 		out.Name += " [" + where + "]"
 	}
 	note := &junitNote{Type: c.word(), Message: c.sentence()}
-	if c.cell != nil {
-		out.Out = &junitPlain{figures[c.cell.Name]}
+	if c.figures != "" {
+		out.Out = &junitPlain{xmlText(c.figures)}
 	}
 	s.Tests++
 	switch c.verdict {
@@ -126,28 +125,3 @@ func xmlText(s string) string {
 }
 
 func junitSeconds(s float64) string { return strconv.FormatFloat(s, 'f', 3, 64) }
-
-// cellFigures prints what is known of each cell in a few lines, by its name.
-func cellFigures(doc *analysis.Document) map[string]string {
-	texts := map[string]string{}
-	for _, m := range matrices(doc) {
-		for _, r := range m.rows {
-			var b strings.Builder
-			fmt.Fprintf(&b, "load: %s\ntrials: %s\n", m.load.Text, trialsText(r.cell))
-			if r.cell.Trials > 0 {
-				for i, column := range matrixColumns {
-					if r.figures[i] != none {
-						fmt.Fprintf(&b, "%s: %s %s\n", column.name, r.figures[i], column.unit)
-					}
-				}
-			}
-			for _, f := range doc.Findings {
-				if f.Cell == r.cell.Name {
-					fmt.Fprintf(&b, "%s\n  %s\n", f.What, f.Evidence)
-				}
-			}
-			texts[r.cell.Name] = xmlText(b.String())
-		}
-	}
-	return texts
-}

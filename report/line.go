@@ -19,8 +19,11 @@ func Line(w io.Writer, doc *analysis.Document) error {
 // verdictText is the line, without its end.
 func verdictText(doc *analysis.Document) string {
 	reason := doc.Reason()
-	if reason == "" {
+	switch {
+	case reason == "":
 		reason = verdictLine(doc)
+	case doc.Gate != nil:
+		reason = verdictLine(doc) + ": " + reason
 	}
 	return oneLine(fmt.Sprintf("%s %s: %s [%s]", doc.RunID, doc.Verdict(), reason, tally(doc)))
 }

@@ -17,6 +17,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m := &markdownReport{doc: doc}
 	m.head()
 	m.gate()
+	m.capacity()
 	m.objectives()
 	m.matrices()
 	m.comparisons()
@@ -140,6 +141,9 @@ func (m *markdownReport) comparisons() {
 	t := table.NewWriter()
 	s.fill(t)
 	m.table(t)
+	for _, why := range s.intervals {
+		fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(why))
+	}
 	m.notes(s.notes)
 }
 

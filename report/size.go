@@ -204,7 +204,7 @@ func (t sizeTable) fill(out table.Writer) {
 // SizeText writes the sizing for a terminal, the answer first.
 func SizeText(w io.Writer, s *analysis.Sizing) error {
 	v := newSizeView(s)
-	t := &textReport{colour: isTerminal(w)}
+	t := &textReport{colour: colours(w)}
 	t.b.WriteString(t.paint("1", v.Title) + "\n")
 	t.paragraph("", v.Subtitle)
 	t.b.WriteString("\n")

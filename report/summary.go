@@ -24,6 +24,8 @@ func Summary(w io.Writer, doc *analysis.Document) error {
 	}
 	fmt.Fprintf(&m.b, "%s\n", escape.Replace(subtitle(doc)))
 	m.headlines()
+	m.gate()
+	m.capacity()
 	m.objectives()
 	m.comparisons()
 	m.findings()

@@ -22,11 +22,11 @@ const textWidth = 100
 // then what has to be known before they are believed. It is coloured if w is a
 // terminal and NO_COLOR is not set.
 func Text(w io.Writer, doc *analysis.Document) error {
-	return writeText(w, doc, isTerminal(w))
+	return writeText(w, doc, colours(w))
 }
 
-// isTerminal reports whether w takes colours.
-func isTerminal(w io.Writer) bool {
+// colours reports whether what is written to w is to be coloured.
+func colours(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	_, plain := os.LookupEnv("NO_COLOR")
 	return ok && !plain && term.IsTerminal(int(f.Fd()))
@@ -39,6 +39,7 @@ func writeText(w io.Writer, doc *analysis.Document, colour bool) error {
 	t := &textReport{doc: doc, colour: colour}
 	t.head()
 	t.gate()
+	t.capacity()
 	t.objectives()
 	t.matrices()
 	t.comparisons()
@@ -205,6 +206,9 @@ func (t *textReport) comparisons() {
 	out := newTable()
 	s.fill(out)
 	t.table(out)
+	for _, why := range s.intervals {
+		t.paragraph("", why)
+	}
 	for i, n := range s.notes {
 		t.paragraph(fmt.Sprintf("[%d] ", i+1), n)
 	}

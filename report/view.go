@@ -260,18 +260,21 @@ type sideBySide struct {
 	environments []string
 	rows         []comparisonRow
 	notes        []string // numbered from 1: the doubts
+	// intervals say why ratios have none.
+	intervals []string
 }
 
 type comparisonRow struct {
 	load, scale, metric string
 	values              []string // by environment
-	apart, standing     string
+	apart, interval     string
+	standing            string
 }
 
 func comparisons(doc *analysis.Document) sideBySide {
 	t := sideBySide{environments: doc.Environments}
 	for _, c := range doc.Comparisons {
-		row := comparisonRow{load: c.Load, scale: c.Scale, metric: c.Metric.Name, apart: none, standing: standing(c)}
+		row := comparisonRow{load: c.Load, scale: c.Scale, metric: c.Metric.Name, apart: none, interval: none, standing: standing(c)}
 		for _, environment := range t.environments {
 			i := slices.IndexFunc(c.Sides, func(s analysis.Side) bool { return s.Environment == environment })
 			if i < 0 {
@@ -281,7 +284,10 @@ func comparisons(doc *analysis.Document) sideBySide {
 			row.values = append(row.values, c.Metric.Text(c.Sides[i].Value.Median))
 		}
 		if c.Ratio > 0 {
-			row.apart = apart(c.Ratio)
+			row.apart, row.interval = apart(c.Ratio), orNone(c.Interval.Text())
+			if why := noInterval(c); why != "" && !slices.Contains(t.intervals, why) {
+				t.intervals = append(t.intervals, why)
+			}
 		}
 		for _, doubt := range c.Doubts {
 			n := slices.Index(t.notes, doubt)
@@ -300,7 +306,7 @@ func comparisons(doc *analysis.Document) sideBySide {
 func (s sideBySide) fill(out table.Writer) {
 	header := table.Row{"load", "scale", "metric"}
 	var configs []table.ColumnConfig
-	for _, environment := range append(slices.Clone(s.environments), "apart") {
+	for _, environment := range append(slices.Clone(s.environments), "apart", confidence()) {
 		header = append(header, environment)
 		configs = append(configs, table.ColumnConfig{Number: len(header), Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
@@ -314,6 +320,6 @@ func (s sideBySide) fill(out table.Writer) {
 		for _, v := range r.values {
 			row = append(row, v)
 		}
-		out.AppendRow(append(row, r.apart, r.standing))
+		out.AppendRow(append(row, r.apart, r.interval, r.standing))
 	}
 }

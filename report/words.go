@@ -38,6 +38,8 @@ func verdictLine(doc *analysis.Document) string {
 	switch v := doc.Verdict(); {
 	case !measured:
 		return "Nothing was measured"
+	case doc.Capacity != nil:
+		return capacityLine(doc.Capacity)
 	case doc.Gate != nil:
 		return gateLine(doc.Gate, v)
 	case v == analysis.Fail:
@@ -100,6 +102,8 @@ func count(n int, noun string) string {
 // topics are the headings of headlines.
 func topicName(t analysis.Topic) string {
 	switch t {
+	case analysis.AboutCapacity:
+		return "Capacity"
 	case analysis.AboutGate:
 		return "Gate"
 	case analysis.AboutComparison:
@@ -229,4 +233,22 @@ func standing(c analysis.Comparison) string {
 		return fmt.Sprintf("seen %d times", fewest)
 	}
 	return string(c.Standing)
+}
+
+// noInterval says why a ratio has no interval; empty: it has one.
+func noInterval(c analysis.Comparison) string {
+	if c.Interval.None == "" {
+		return ""
+	}
+	return fmt.Sprintf("No interval: %s.", c.Interval.None)
+}
+
+// confidence heads a column of intervals.
+func confidence() string { return fixed(100*analysis.Confidence, 0) + " % interval" }
+
+func orNone(s string) string {
+	if s == "" {
+		return none
+	}
+	return s
 }

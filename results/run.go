@@ -38,8 +38,11 @@ type Manifest struct {
 	Calibrations []Calibration `json:"calibrations,omitempty"`
 	// Gate is there if two environments were measured in rounds, to be judged
 	// against each other. A trial's repetition is its round then.
-	Gate     *Gate    `json:"gate,omitempty"`
-	Warnings []string `json:"warnings,omitempty"`
+	Gate *Gate `json:"gate,omitempty"`
+	// Capacity is there if the highest rate was looked for that meets the
+	// objectives. Each trial of the plan has its rate then.
+	Capacity *Capacity `json:"capacity,omitempty"`
+	Warnings []string  `json:"warnings,omitempty"`
 }
 
 // LoadSummary says in words and numbers what a load was.

@@ -37,9 +37,16 @@ type Trial struct {
 	// none but the transport's.
 	Connections int   `json:"connections,omitempty"`
 	Due         int64 `json:"due"`
+	// EndedEarly is why the load was ended before its time; empty: it was not.
+	// What was in flight then counts as failed.
+	EndedEarly string `json:"ended_early,omitempty"`
 	// Seconds and Behind are an open loop's; see Final.
 	Seconds int64 `json:"seconds,omitempty"`
 	Behind  int64 `json:"behind,omitempty"`
+	// Limit is the smallest that the response times are held against, where a
+	// trial is there for nothing else: lateness of the generator matters beside
+	// it, not beside how fast the stack is. 0: there is none.
+	Limit time.Duration `json:"limit_ns,omitempty"`
 	// Link is the emulated distance to the target, which is in all latencies.
 	Link scenarios.Link `json:"link,omitzero"`
 	// Transport is what the requests were sent with.

@@ -121,7 +121,7 @@ func judgeLimits(v *Validity, t Trial) {
 func (t Trial) capped() bool { return float64(t.Blocked) > blockedShare*float64(t.Duration) }
 
 func judgeRate(v *Validity, t Trial) {
-	if t.Mode != "open" || t.capped() {
+	if t.Mode != "open" || t.capped() || t.EndedEarly != "" {
 		return
 	}
 	const remedy = "send less, share the load among more workers, or use a less busy machine"
@@ -138,7 +138,7 @@ func judgeRate(v *Validity, t Trial) {
 // p99 may be for that reason. Lags of some tens of microseconds are no matter
 // even where the whole p99 is 200 µs, hence the floor.
 func (t Trial) lagLimit() time.Duration {
-	return max(lagFloor, time.Duration(lagShare*float64(t.Latency.Response.P99)))
+	return max(lagFloor, time.Duration(lagShare*float64(max(t.Latency.Response.P99, t.Limit))))
 }
 
 // judgeLag: late requests make a trial suspect, and its bound says what they may
@@ -155,7 +155,11 @@ func judgeLag(v *Validity, t Trial) {
 		rank, tail = "p99", lag.P99
 	}
 	wide := t.Requests.Sent >= forP99 && b != nil && b.ByLag > limit && b.High-b.Low > limit
-	allowed := fmt.Sprintf("at most %s: %s, or a tenth of the p99", units.Latency(limit), units.Latency(lagFloor))
+	beside := "the p99"
+	if t.Limit > t.Latency.Response.P99 {
+		beside = "the objective"
+	}
+	allowed := fmt.Sprintf("at most %s: %s, or a tenth of %s", units.Latency(limit), units.Latency(lagFloor), beside)
 	const late = "requests were sent late by the load generator"
 	switch {
 	case wide && lag.P99 > limit && float64(b.ByLag) > lagDominates*float64(b.High):

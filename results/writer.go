@@ -101,7 +101,11 @@ func TrialName(t plan.Trial) string {
 	if len(t.Scale) > 0 {
 		scale = t.Scale.String()
 	}
-	name := fmt.Sprintf("%03d-%s-%s-%s-%d", t.Index, t.Environment, scale, t.Load, t.Repetition)
+	load := t.Load
+	if t.Rate > 0 {
+		load += fmt.Sprintf("@%g", t.Rate)
+	}
+	name := fmt.Sprintf("%03d-%s-%s-%s-%d", t.Index, t.Environment, scale, load, t.Repetition)
 	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`/\:*?"<>| `, r) {
 			return '_'

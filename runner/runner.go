@@ -35,6 +35,12 @@ type Options struct {
 	Next func(m results.Manifest, finished []results.Trial) (plan.Trial, bool)
 	// Gate goes into the record.
 	Gate *results.Gate
+	// Capacity goes into the record.
+	Capacity *results.Capacity
+	// Hopeless says of a trial whose load goes on why it has missed its aim
+	// already, and by far: its load is ended then. Empty: go on. nil: no load
+	// is ended early.
+	Hopeless func(t plan.Trial, soFar results.Trial, elapsed time.Duration) string
 	// Engine returns the engine for an environment. It is asked for each
 	// environment of the plan before anything is started.
 	Engine func(context.Context, scenarios.Environment) (engine.Engine, error)
@@ -236,6 +242,7 @@ func (r *run) openRecord(ctx context.Context) error {
 		Started:    now,
 		Plan:       *r.Plan,
 		Gate:       r.Gate,
+		Capacity:   r.Capacity,
 		Loads:      loads,
 		Provenance: provenance,
 		Warnings:   r.warnings(),

@@ -38,6 +38,8 @@ type trial struct {
 	summary results.Trial
 	// begun is the begin of the measured phase; zero before.
 	begun time.Time
+	// endedEarly is why the load was ended before its time.
+	endedEarly string
 }
 
 // trial runs one trial and stores it. The stack is gone when it returns,
@@ -47,6 +49,9 @@ func (r *run) trial(ctx context.Context, pt plan.Trial, keep bool) (*results.Tri
 	ld, ok := r.Scenario.Load(pt.Load)
 	if !ok {
 		return nil, fmt.Errorf("the plan names load %q, which the scenario does not have", pt.Load)
+	}
+	if pt.Rate > 0 {
+		ld = ld.At(scenarios.RateOf(pt.Rate))
 	}
 	log, err := r.record.Begin(pt)
 	if err != nil {
@@ -188,7 +193,20 @@ func (t *trial) measure(ctx context.Context, client *worker.Client, meters *samp
 		go func() { watched <- meters.Watch(watching, t.begun, t.append) }()
 		return t.begun, nil
 	}
-	if _, err := client.Run(ctx, results.Measure, begin, t.observe); err != nil {
+	loading, end := context.WithCancel(ctx)
+	defer end()
+	seconds := results.NewTally() // the tally of everything is the sampler's, too
+	observe := func(l results.Line) error {
+		if err := t.observe(l); err != nil {
+			return err
+		}
+		if second, ok := l.(results.Interval); ok && t.hopeless(seconds, second) {
+			end()
+		}
+		return nil
+	}
+	final, err := client.Run(loading, results.Measure, begin, observe)
+	if early := t.endedEarly != "" && ctx.Err() == nil && final.Phase == results.Measure; err != nil && !early {
 		return err
 	}
 	stop()
@@ -196,6 +214,16 @@ func (t *trial) measure(ctx context.Context, client *worker.Client, meters *samp
 		return err
 	}
 	return meters.Emit(ctx, t.begun, t.append)
+}
+
+// hopeless adds a second to those before and asks whether the load is to go on.
+func (t *trial) hopeless(before *results.Tally, second results.Interval) bool {
+	if t.Hopeless == nil || t.endedEarly != "" {
+		return false
+	}
+	before.Add(second)
+	t.endedEarly = t.Hopeless(t.Trial, before.Trial(t.base()), second.Start+second.Length)
+	return t.endedEarly != ""
 }
 
 // observe takes one line from the worker.
@@ -292,16 +320,30 @@ func (t *trial) requestedRate(due int64) float64 {
 	if t.load.Arrivals == scenarios.Poisson {
 		return float64(due) / t.load.Duration.Seconds()
 	}
+	if t.Rate > 0 {
+		return t.Rate
+	}
 	return t.manifest.Loads[t.Load].Rate
 }
 
-func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
-	base := results.Trial{
+// base is what of the summary is known before the trial.
+func (t *trial) base() results.Trial {
+	var limit time.Duration
+	if t.Rate > 0 {
+		limit = smallestLatency(t.Scenario.Objectives)
+	}
+	return results.Trial{
+		Limit:       limit,
 		Environment: t.Environment, Scale: t.site.Stack.Topology.Scale(), Load: t.Load, Trial: t.Repetition, Index: t.Index,
-		Startup: startup, Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
-		Target: t.door().Target, Link: t.env.Link, Metering: meters.Source(),
+		Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
+		Target: t.door().Target, Link: t.env.Link,
 		Images: map[string]string{},
 	}
+}
+
+func (t *trial) summarize(state engine.State, startup map[string]time.Duration, meters *sampler.Sampler) {
+	base := t.base()
+	base.Startup, base.Metering, base.EndedEarly = startup, meters.Source(), t.endedEarly
 	for _, replica := range state.Replicas {
 		base.Images[replica.Service] = replica.Image
 	}

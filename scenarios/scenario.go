@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -256,6 +257,12 @@ func (l Load) WarmupRate() Rate {
 	return l.Rate
 }
 
+// At is the load at another rate, one that does not change.
+func (l Load) At(r Rate) Load {
+	l.Rate, l.Stages, l.Sine = r, nil, nil
+	return l
+}
+
 // Text says in words how the load sends its requests.
 func (l Load) Text() string {
 	text := l.loop()
@@ -317,6 +324,16 @@ func (l Load) course() string {
 type Rate struct {
 	Count int
 	Per   time.Duration
+}
+
+// RateOf is a rate in requests per second, to the hundredth.
+func RateOf(perSecond float64) Rate {
+	for _, seconds := range []time.Duration{1, 10, 100} {
+		if count := perSecond * float64(seconds); math.Abs(count-math.Round(count)) < 1e-6 || seconds == 100 {
+			return Rate{Count: int(math.Round(count)), Per: seconds * time.Second}
+		}
+	}
+	return Rate{}
 }
 
 // PerSecond is the rate in requests per second.

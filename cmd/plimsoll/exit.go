@@ -67,17 +67,21 @@ func exitCode(err error) int {
 // verdictError turns a report's worst verdict into the error that carries its
 // exit code and its first reason; nil when everything holds.
 func verdictError(doc *analysis.Document) error {
-	switch doc.Verdict() {
+	var code int
+	var what string
+	verdict := doc.Verdict()
+	switch verdict {
 	case analysis.Fail:
-		what := "an objective failed: "
-		if doc.Gate != nil && doc.Gate.Verdict == analysis.Fail {
-			what = "" // the reason says that the gate did
-		}
-		return &codedError{exitFailed, what + doc.Reason()}
+		code, what = exitFailed, "an objective failed"
 	case analysis.InvalidResult:
-		return &codedError{exitInvalid, "measurement invalid: " + doc.Reason()}
+		code, what = exitInvalid, "measurement invalid"
 	case analysis.Inconclusive:
-		return &codedError{exitInconclusive, "inconclusive: " + doc.Reason()}
+		code, what = exitInconclusive, "inconclusive"
+	default:
+		return nil
 	}
-	return nil
+	if doc.Gate != nil && doc.Gate.Verdict == verdict {
+		what = "gate " + string(verdict)
+	}
+	return &codedError{code, what + ": " + doc.Reason()}
 }

@@ -204,10 +204,9 @@ func shareFlag(cmd *cli.Command, name string) (float64, error) {
 
 // gateLoad picks the load that fits the metrics, if it is clear which.
 func gateLoad(s *scenarios.Scenario, wanted string, metrics []string) (string, error) {
-	var fitting, all []string
+	var fitting []string
 	why := ""
 	for _, l := range s.Loads {
-		all = append(all, l.Name)
 		if reason := unfit(l, metrics); reason == "" {
 			fitting = append(fitting, l.Name)
 		} else if l.Name == wanted {

@@ -38,7 +38,11 @@ func newProgress(w io.Writer, p plan.Plan, quiet bool) progress {
 
 // title names a trial in progress.
 func title(t plan.Trial, of int) string {
-	return fmt.Sprintf("%d/%d %s", t.Index, of, strings.Join([]string{t.Link.Label(t.Environment), t.Scale.String(), t.Load}, " · "))
+	number := fmt.Sprintf("%d/%d", t.Index, of)
+	if t.Index > of { // a search has as many as it takes
+		number = fmt.Sprint(t.Index)
+	}
+	return fmt.Sprintf("%s %s", number, strings.Join([]string{t.Link.Label(t.Environment), t.Scale.String(), t.LoadText()}, " · "))
 }
 
 // outcome is one line on how a trial went.

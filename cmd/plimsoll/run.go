@@ -20,6 +20,7 @@ import (
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/lint"
 	"plimsoll/scenarios/plan"
+	"plimsoll/scenarios/yamlfile"
 )
 
 func newRunCommand(std streams) *cli.Command {
@@ -191,7 +192,7 @@ func execute(ctx context.Context, std streams, cmd *cli.Command, choice engineCh
 		return errors.Join(runErr, err)
 	case outcome.NotStarted:
 		return errors.Join(&codedError{exitNotStarted, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}, err)
-	case outcome.WorkerLost:
+	case outcome.WorkerLost && doc.Gate == nil: // a gate voids the round and measures another
 		return errors.Join(&codedError{exitInvalid, failureText(outcome, opt.Plan, cmd.Bool("quiet"))}, err)
 	}
 	return errors.Join(verdictError(doc), err)
@@ -217,5 +218,11 @@ func findRun(name, out string) (string, error) {
 			return dir, nil
 		}
 	}
-	return "", usageErrorf("no run %q: neither a folder nor a run in %s; plimsoll list shows the runs", name, cmp.Or(out, "."))
+	names := []string{"latest"}
+	if runs, err := storedRuns(out); err == nil { // it only helps to find the right name
+		for _, r := range runs {
+			names = append(names, r.Manifest.ID)
+		}
+	}
+	return "", usageErrorf("no run %q: neither a folder nor a run in %s%s; plimsoll list shows the runs", name, cmp.Or(out, "."), yamlfile.DidYouMean(name, names))
 }

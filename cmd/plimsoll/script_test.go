@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //	takes NAME               a gateway of lines at the address $NAME until the script
 //	                         ends
 //	took NAME COUNT          that gateway has read so many lines
+//	documented PAGE          writes the files and the commands of a page of docs here
 //	shipped FILE…            copies files of the shipped scenarios here
 //	histograms FILE COUNT    an HdrHistogram log whose untagged intervals hold
 //	                         that many counts
@@ -70,6 +71,7 @@ func TestScripts(t *testing.T) {
 				expectExit(ts, args[1], interrupt(ts, after, args[2], args[3:]))
 			},
 			"serves":     serves,
+			"documented": documented,
 			"shipped":    shipped,
 			"takes":      takes,
 			"took":       took,

@@ -120,15 +120,9 @@ func extents(lines []Line) (lowest, highest, last float64) {
 	return lowest, highest, last
 }
 
-// draw renders the chart.
+// draw adds the lines, above a grid, and renders the chart.
 func (c *chart) draw(label string, lines []Line) ([]byte, error) {
-	grid := plotter.NewGrid()
-	grid.Horizontal = draw.LineStyle{Color: faint, Width: 1}
-	grid.Vertical = draw.LineStyle{}
-	if c.verticals {
-		grid.Vertical = grid.Horizontal
-	}
-	c.plot.Add(grid)
+	c.grid()
 	empty := true
 	for _, l := range lines {
 		added, err := c.add(l)
@@ -140,6 +134,21 @@ func (c *chart) draw(label string, lines []Line) ([]byte, error) {
 	if empty {
 		return nil, fmt.Errorf("plot %q: %w", label, ErrEmpty)
 	}
+	return c.render(label)
+}
+
+func (c *chart) grid() {
+	grid := plotter.NewGrid()
+	grid.Horizontal = draw.LineStyle{Color: faint, Width: 1}
+	grid.Vertical = draw.LineStyle{}
+	if c.verticals {
+		grid.Vertical = grid.Horizontal
+	}
+	c.plot.Add(grid)
+}
+
+// render makes SVG of what was added.
+func (c *chart) render(label string) ([]byte, error) {
 	canvas := vgsvg.New(width, height)
 	c.plot.Draw(draw.Crop(draw.New(canvas), 2, -8, 2, -6))
 	var b strings.Builder

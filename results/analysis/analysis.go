@@ -32,6 +32,11 @@ func Summarize(run *results.Run) (*Document, error) {
 	if !m.Ended.IsZero() {
 		doc.Took = m.Ended.Sub(m.Started)
 	}
+	run, err := doc.judgeCapacity(run)
+	if err != nil {
+		return nil, err
+	}
+	m = run.Manifest
 	groups := group(m)
 	doc.Environments, doc.Scales, doc.Loads = axes(m, groups)
 	for _, stored := range run.Trials {
@@ -55,11 +60,14 @@ func Summarize(run *results.Run) (*Document, error) {
 	}
 	doc.Findings = orderFindings(append(runFindings(doc, m), doc.Findings...))
 	doc.Comparisons, doc.Scalings = []Comparison{}, []Scaling{}
-	if m.Gate == nil {
+	if m.Gate == nil && m.Capacity == nil {
 		doc.Comparisons = comparisons(doc)
 		doc.Scalings = scalings(doc)
 	}
-	doc.Objectives = judge(m, groups, doc.Cells)
+	doc.Objectives = []ObjectiveResult{}
+	if m.Capacity == nil { // which judges trial by trial
+		doc.Objectives = judge(m, groups, doc.Cells)
+	}
 	if err := doc.judgeGate(run); err != nil {
 		return nil, err
 	}
@@ -227,6 +235,9 @@ func (d *Document) Cell(environment, scale, load string) *Cell {
 // or was stated and then judged nowhere, or when nothing was measured; else
 // Pass.
 func (d *Document) Verdict() Verdict {
+	if d.Capacity != nil {
+		return d.Capacity.Verdict
+	}
 	seen := map[Verdict]bool{}
 	judged := map[string]bool{}
 	if d.Gate != nil {

@@ -10,8 +10,11 @@ import (
 var (
 	throughput = Metric{Name: "requests/s", Unit: PerSecond, HigherIsBetter: true}
 	median     = Metric{Name: "p50", Unit: Nanoseconds}
+	high       = Metric{Name: "p90", Unit: Nanoseconds}
 	tail       = Metric{Name: "p99", Unit: Nanoseconds}
+	failures   = Metric{Name: "errors", Unit: Share}
 	cost       = Metric{Name: "CPU per request", Unit: Nanoseconds}
+	memory     = Metric{Name: "memory", Unit: Bytes}
 )
 
 // value is the metric's in a cell.
@@ -21,8 +24,12 @@ func (m Metric) value(c *Cell) Range {
 		return c.Throughput
 	case median:
 		return c.P50
+	case high:
+		return c.P90
 	case tail:
 		return c.P99
+	case memory:
+		return c.MemoryBytes
 	}
 	return c.CPUPerRequest
 }
@@ -96,11 +103,13 @@ func compare(m Metric, cells []*Cell) Comparison {
 		values = append(values, cell.Environment+" "+m.Text(m.value(cell).Median))
 	}
 	c.Ratio = ratio(m.value(best).Median, m.value(worst).Median)
+	// The two were picked as the most distant ones of all pairs.
+	c.Interval = apart(m, best, worst, len(cells)*(len(cells)-1)/2)
 	c.Doubts = doubts(m, sorted)
 	c.Standing, c.Why = decide(m, best, sorted[1:], c.Doubts)
 	c.Text = fmt.Sprintf("%s, %s, %s: %s", c.Load, c.Scale, m.Name, strings.Join(values, ", "))
 	if c.Ratio >= alike {
-		c.Text += fmt.Sprintf(" (%s apart)", times(c.Ratio))
+		c.Text += fmt.Sprintf(" (%s apart%s)", times(c.Ratio), c.Interval.clause())
 	}
 	c.Text += "; " + c.Why
 	return c
@@ -112,6 +121,20 @@ func ratio(a, b float64) float64 {
 		return 0
 	}
 	return max(a, b) / min(a, b)
+}
+
+// apart is the interval of the ratio of two cells, the larger to the smaller
+// by their medians. There is none where the machine may have changed between
+// the one's trials and the other's.
+func apart(m Metric, a, b *Cell, pairs int) Interval {
+	if !inTurns(a.counted(), b.counted()) {
+		return Interval{None: "the trials did not take turns"}
+	}
+	if m.value(a).Median > m.value(b).Median {
+		a, b = b, a
+	}
+	_, interval := ratioOf(m.values(a), m.values(b), pairs)
+	return interval
 }
 
 // decide says whether best is better than each of the others, and why.
@@ -211,12 +234,13 @@ func scaling(doc *Document, m Metric, from, to *Cell) Scaling {
 	if s.Before.Median > 0 {
 		s.Ratio = s.After.Median / s.Before.Median
 	}
+	s.Interval = apart(m, from, to, 1)
 	s.Withheld = append(s.Withheld, withheld(doc, m, from, to)...)
 	s.Decided = len(s.Withheld) == 0
 	s.Text = fmt.Sprintf("%s, %s: %s %s %s, %s %s. ", s.Environment, s.Load, m.Name,
 		m.Text(s.Before.Median), at(s.From), m.Text(s.After.Median), at(s.To))
 	if s.Decided {
-		s.Text += fmt.Sprintf("The scale made a difference of %s on this machine.", times(ratio(s.Before.Median, s.After.Median)))
+		s.Text += fmt.Sprintf("The scale made a difference of %s%s on this machine.", times(ratio(s.Before.Median, s.After.Median)), s.Interval.clause())
 	} else {
 		s.Text += "No verdict on scaling: " + strings.Join(s.Withheld, "; ") + "."
 	}

@@ -134,6 +134,9 @@ func side(environment string, edit func(*Cell), p99s ...float64) *Cell {
 	c := &Cell{Environment: environment, Counted: len(p99s), Trials: len(p99s), Requests: 10_000, Tail: 100}
 	for i := range p99s {
 		p99s[i] *= 1e6
+		t := TrialDetail{Trial: results.Trial{Trial: i + 1, Index: i + 1}}
+		t.Latency.Response.P99 = time.Duration(p99s[i])
+		c.Detail = append(c.Detail, t)
 	}
 	c.P99 = rangeOf(p99s)
 	if edit != nil {

@@ -39,6 +39,10 @@ type Document struct {
 	// Gate is there if the run is a gate's. Its environments are not compared
 	// in any other way then, and objectives are the candidate's.
 	Gate *GateResult `json:"gate,omitempty"`
+	// Capacity is there if the run is a capacity search. Everything else is of
+	// the trials at the rate that it found then, and the verdict is the
+	// search's alone.
+	Capacity *CapacityResult `json:"capacity,omitempty"`
 	// Headlines answer the reader's first questions, most important first.
 	Headlines []Headline `json:"headlines"`
 	// Comparisons hold the environments side by side, for each load and scale
@@ -73,6 +77,7 @@ type Topic string
 // The topics of headlines.
 const (
 	AboutGate       Topic = "gate"
+	AboutCapacity   Topic = "capacity"
 	AboutComparison Topic = "comparison"
 	AboutObjectives Topic = "objectives"
 	AboutScaling    Topic = "scaling"
@@ -116,6 +121,8 @@ type Unit string
 const (
 	Nanoseconds Unit = "ns"
 	PerSecond   Unit = "1/s"
+	Bytes       Unit = "bytes"
+	Share       Unit = "share" // 0–1
 )
 
 // Comparison holds environments side by side at one load, scale and metric.
@@ -127,7 +134,9 @@ type Comparison struct {
 	Sides []Side `json:"sides"`
 	// Ratio is ≥ 1 and says how far the first and the last side are apart; 0
 	// where the better value is 0.
-	Ratio    float64  `json:"ratio"`
+	Ratio float64 `json:"ratio"`
+	// Interval is where the true ratio lies.
+	Interval Interval `json:"interval"`
 	Standing Standing `json:"standing"`
 	// Why says in words what the standing rests on.
 	Why string `json:"why"`
@@ -171,6 +180,8 @@ type Scaling struct {
 	Before      Range   `json:"before"`
 	After       Range   `json:"after"`
 	Ratio       float64 `json:"ratio"` // after to before; 0 where before is 0
+	// Interval is of the larger to the smaller.
+	Interval Interval `json:"interval"`
 	// Decided says that the difference may be taken for one. Withheld lists
 	// what speaks against it.
 	Decided  bool     `json:"decided"`

@@ -173,16 +173,6 @@ func (d *Document) judgeGate(run *results.Run) error {
 	return nil
 }
 
-// reason is the first metric that makes the verdict.
-func (g *GateResult) reason() string {
-	for _, m := range g.Metrics {
-		if m.Verdict == g.Verdict {
-			return fmt.Sprintf("gate %s: %s", m.Verdict, m.Text)
-		}
-	}
-	return ""
-}
-
 // gateHeadlines say each metric's verdict.
 func gateHeadlines(doc *Document) []string {
 	if doc.Gate == nil {

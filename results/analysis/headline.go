@@ -16,6 +16,7 @@ func headlines(doc *Document) []Headline {
 		}
 	}
 	add(AboutGate, gateHeadlines(doc))
+	add(AboutCapacity, capacityHeadlines(doc))
 	for _, load := range doc.Loads {
 		add(AboutComparison, compareHeadlines(doc, load))
 	}

@@ -38,6 +38,11 @@ func labelled(run *results.Run) *results.Run {
 		g.Baseline, g.Candidate = label(g.Baseline), label(g.Candidate)
 		m.Gate = &g
 	}
+	if m.Capacity != nil {
+		c := *m.Capacity
+		c.Environment = label(c.Environment)
+		m.Capacity = &c
+	}
 	out.Trials = slices.Clone(run.Trials)
 	for i := range out.Trials {
 		t := &out.Trials[i].Trial

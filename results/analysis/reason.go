@@ -5,16 +5,21 @@ import (
 	"slices"
 )
 
-// Reason says in one line what the Verdict rests on: the gate's first metric or
-// the first objective that came out so, with its cell and what was observed, and how many more did.
-// Empty for Pass.
+// Reason says in one line what the Verdict rests on: the first metric of the
+// gate that came out so, or the first objective, with its cell and what was
+// observed, and how many more did. Empty where all objectives hold.
 func (d *Document) Reason() string {
 	v := d.Verdict()
+	if d.Gate != nil {
+		if i := slices.IndexFunc(d.Gate.Metrics, func(m GateMetric) bool { return m.Verdict == v }); i >= 0 {
+			return d.Gate.Metrics[i].Text
+		}
+	}
 	if v == Pass {
 		return ""
 	}
-	if d.Gate != nil && d.Gate.Verdict == v {
-		return d.Gate.reason()
+	if d.Capacity != nil {
+		return d.Capacity.reason()
 	}
 	if text := d.firstWith(v); text != "" {
 		return text

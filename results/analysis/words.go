@@ -14,8 +14,13 @@ import (
 
 // Text prints a value of the metric.
 func (m Metric) Text(v float64) string {
-	if m.Unit == PerSecond {
+	switch m.Unit {
+	case PerSecond:
 		return units.Rate(v) + "/s"
+	case Bytes:
+		return units.Bytes(int64(v))
+	case Share:
+		return percent(v)
 	}
 	return units.Latency(time.Duration(v))
 }
@@ -36,9 +41,12 @@ func percent(share float64) string {
 	}
 }
 
-// times prints a ratio: "1.87×", "12×".
+// times prints a ratio: "1.87×", "12×", "0.012×".
 func times(ratio float64) string {
-	if ratio < 10 {
+	switch {
+	case ratio < 0.1:
+		return fmt.Sprintf("%.2g×", ratio)
+	case ratio < 10:
 		return fmt.Sprintf("%.2f×", ratio)
 	}
 	return fmt.Sprintf("%.0f×", ratio)

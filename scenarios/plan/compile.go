@@ -188,7 +188,7 @@ func (p *Plan) String() string {
 	}
 	fmt.Fprintln(table, "#\tENVIRONMENT\t"+engine("ENGINE")+"SCALE\tLOAD\tTRIAL\tESTIMATED")
 	for _, t := range p.Trials {
-		fmt.Fprintf(table, "%d\t%s\t%s%s\t%s\t%d\t%s\n", t.Index, t.Link.Label(t.Environment), engine(t.Engine), t.Scale, t.Load, t.Repetition, about(t.Estimate))
+		fmt.Fprintf(table, "%d\t%s\t%s%s\t%s\t%d\t%s\n", t.Index, t.Link.Label(t.Environment), engine(t.Engine), t.Scale, t.LoadText(), t.Repetition, about(t.Estimate))
 	}
 	table.Flush() // a strings.Builder takes everything
 	noun := "trials"

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"fmt"
 	"time"
 
 	"plimsoll/scenarios"
@@ -29,8 +30,19 @@ type Trial struct {
 	Engine string `json:"engine,omitempty"`
 	// Repetition counts the trials of one cell, from 1.
 	Repetition int `json:"trial"`
+	// Rate is what the load's own is replaced with, in requests per second; 0:
+	// it is not.
+	Rate float64 `json:"rate_rps,omitempty"`
 	// Estimate is about how long the trial takes, from start to teardown.
 	Estimate time.Duration `json:"estimate_ns"`
+}
+
+// LoadText names the trial's load, with the rate if that is not the load's own.
+func (t Trial) LoadText() string {
+	if t.Rate == 0 {
+		return t.Load
+	}
+	return fmt.Sprintf("%s at %g/s", t.Load, t.Rate)
 }
 
 // Options narrow a scenario down. Empty lists mean everything.

@@ -26,16 +26,9 @@ type estimate struct {
 // two estimates.
 func shift(a, b []float64, alpha, beta float64) estimate {
 	k := len(a)
-	differences := make([]float64, 0, k*k)
-	for _, x := range a {
-		for _, y := range b {
-			differences = append(differences, y-x)
-		}
-	}
-	slices.Sort(differences)
-	counts := rankSums(k)
+	apart, counts := differences(a, b), rankSums(k, k)
 	if k < pairedFrom {
-		return invert(differences, counts, alpha, beta)
+		return invert(apart, counts, alpha, beta)
 	}
 	means := make([]float64, 0, k*(k+1)/2)
 	for i := range k {
@@ -44,13 +37,25 @@ func shift(a, b []float64, alpha, beta float64) estimate {
 		}
 	}
 	slices.Sort(means)
-	unpaired := invert(differences, counts, alpha/2, beta/2)
+	unpaired := invert(apart, counts, alpha/2, beta/2)
 	paired := invert(means, signedRanks(k), alpha/2, beta/2)
 	return estimate{
 		shift: (unpaired.shift + paired.shift) / 2,
 		lower: max(unpaired.lower, paired.lower),
 		upper: min(unpaired.upper, paired.upper),
 	}
+}
+
+// differences are those of each value of b to each of a, sorted.
+func differences(a, b []float64) []float64 {
+	all := make([]float64, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			all = append(all, y-x)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // invert turns a rank test into limits: with w the number of values u of the
@@ -88,16 +93,16 @@ func critical(counts []float64, p float64) int {
 	return len(counts)
 }
 
-// rankSums counts, of the C(2k,k) ways to rank two samples of k, those in which
-// the Mann-Whitney statistic is u, for u = 0 … k². The counts are the
-// coefficients of the Gaussian binomial ∏ (1-q^(k+i))/(1-q^i), i = 1 … k
+// rankSums counts, of the C(m+n,m) ways to rank samples of m and n, those in
+// which the Mann-Whitney statistic is u, for u = 0 … m·n. The counts are the
+// coefficients of the Gaussian binomial ∏ (1-q^(n+i))/(1-q^i), i = 1 … m
 // (Mann & Whitney, Ann. Math. Statist. 18 (1947), whose recurrence it solves).
-func rankSums(k int) []float64 {
-	counts := make([]float64, k*k+1)
+func rankSums(m, n int) []float64 {
+	counts := make([]float64, m*n+1)
 	counts[0] = 1
-	for i := 1; i <= k; i++ {
-		for u := len(counts) - 1; u >= k+i; u-- {
-			counts[u] -= counts[u-k-i]
+	for i := 1; i <= m; i++ {
+		for u := len(counts) - 1; u >= n+i; u-- {
+			counts[u] -= counts[u-n-i]
 		}
 		for u := i; u < len(counts); u++ {
 			counts[u] += counts[u-i]

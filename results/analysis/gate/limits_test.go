@@ -20,7 +20,7 @@ func TestTablesMatchEnumeration(t *testing.T) {
 			}
 			ranked[u]++
 		}
-		if got := rankSums(k); !slices.Equal(got, ranked) {
+		if got := rankSums(k, k); !slices.Equal(got, ranked) {
 			t.Errorf("rankSums(%d) = %v, enumerated %v", k, got, ranked)
 		}
 		signed := make([]float64, k*(k+1)/2+1)
@@ -61,7 +61,7 @@ func TestRankSumsMatchRecurrence(t *testing.T) {
 		return c
 	}
 	for k := fewest; k <= 20; k++ {
-		for u, got := range rankSums(k) {
+		for u, got := range rankSums(k, k) {
 			if want := count(u, k, k); got != want {
 				t.Fatalf("rankSums(%d)[%d] = %v, want %v", k, u, got, want)
 			}
@@ -72,7 +72,7 @@ func TestRankSumsMatchRecurrence(t *testing.T) {
 func TestTablesAreWholeUpToTheMost(t *testing.T) {
 	for k := 1; k <= most; k++ {
 		sum := 0.0
-		for u, c := range rankSums(k) {
+		for u, c := range rankSums(k, k) {
 			if c < 1 || c != math.Trunc(c) {
 				t.Fatalf("rankSums(%d)[%d] = %v", k, u, c)
 			}
@@ -100,15 +100,15 @@ func TestCriticalValues(t *testing.T) {
 		p      float64
 		want   int
 	}{
-		{"Mann-Whitney 3", rankSums(3), .004, 0},
-		{"Mann-Whitney 4", rankSums(4), .004, 0},
-		{"Mann-Whitney 5", rankSums(5), .004, 1},
-		{"Mann-Whitney 5", rankSums(5), .003, 0},
-		{"Mann-Whitney 5", rankSums(5), .05, 4 + 1},
-		{"Mann-Whitney 10", rankSums(10), .05, 27 + 1},
-		{"Mann-Whitney 10", rankSums(10), .01, 19 + 1},
-		{"Mann-Whitney 20", rankSums(20), .05, 138 + 1},
-		{"Mann-Whitney 20", rankSums(20), .01, 114 + 1},
+		{"Mann-Whitney 3", rankSums(3, 3), .004, 0},
+		{"Mann-Whitney 4", rankSums(4, 4), .004, 0},
+		{"Mann-Whitney 5", rankSums(5, 5), .004, 1},
+		{"Mann-Whitney 5", rankSums(5, 5), .003, 0},
+		{"Mann-Whitney 5", rankSums(5, 5), .05, 4 + 1},
+		{"Mann-Whitney 10", rankSums(10, 10), .05, 27 + 1},
+		{"Mann-Whitney 10", rankSums(10, 10), .01, 19 + 1},
+		{"Mann-Whitney 20", rankSums(20, 20), .05, 138 + 1},
+		{"Mann-Whitney 20", rankSums(20, 20), .01, 114 + 1},
 		{"signed rank 6", signedRanks(6), .01, 0},
 		{"signed rank 7", signedRanks(7), .01, 0 + 1},
 		{"signed rank 10", signedRanks(10), .001, 0 + 1},
