@@ -120,7 +120,7 @@ type ClosedScaling struct {
 // SizeUp says how many replicas the rate needs, from what is stored. An error
 // is a *ChoiceError if the query has to say more.
 func SizeUp(runs []*results.Run, q SizeQuery) (*Sizing, error) {
-	s := &sizer{SizeQuery: q}
+	s := &sizer{SizeQuery: q, searches: map[start]found{}}
 	for _, run := range runs {
 		s.runs = append(s.runs, labelled(run))
 	}
@@ -139,7 +139,9 @@ func SizeUp(runs []*results.Run, q SizeQuery) (*Sizing, error) {
 	for _, o := range s.Objectives {
 		doc.Objectives = append(doc.Objectives, o.Text)
 	}
-	s.read()
+	if err := s.read(); err != nil {
+		return nil, err
+	}
 	doc.Levels = s.levels()
 	var levels []size.Level
 	for _, l := range doc.Levels {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"plimsoll/results"
 	"plimsoll/results/analysis/size"
@@ -35,30 +36,29 @@ func (s *sizer) trials() iter.Seq[sized] {
 
 // isStep reports whether a trial is a step of the ladder.
 func (s *sizer) isStep(t sized) bool {
-	return s.pattern != "" && t.load.Pattern == s.pattern && (len(s.Loads) == 0 || slices.Contains(s.Loads, t.Trial.Load))
+	return s.runs[t.run].Manifest.Capacity == nil && s.pattern != "" && t.load.Pattern == s.pattern && (len(s.Loads) == 0 || slices.Contains(s.Loads, t.Trial.Load))
 }
 
 // start names an independent start: a repetition of a run at a number of
 // replicas. Stacks that were brought up by hand are one start for all of a
-// run's trials.
+// run's trials, and a capacity search is one however many trials it took.
 type start struct{ replicas, run, repetition int }
 
-// ladder is what one start showed.
-type ladder struct {
-	steps []step
-	scale string
-}
+// ladder is what one start showed, at one rate after the other.
+type ladder struct{ steps []step }
 
 // step is one rate, measured on one start.
 type step struct {
 	rate    float64
 	verdict Verdict
-	trial   *observed
-	cpus    int // of the machine; 0: unknown, or the stack's is another
+	trial   *observed // without its log, which is large
+	host    float64   // share of the machine's CPUs that were in use; 0: unknown
+	// unsettled is why it may not show what replicas do in the long run.
+	unsettled string
 }
 
 // read judges the trials.
-func (s *sizer) read() {
+func (s *sizer) read() error {
 	s.starts = map[start]*ladder{}
 	for t := range s.trials() {
 		switch {
@@ -68,29 +68,42 @@ func (s *sizer) read() {
 			s.plain = append(s.plain, t)
 		}
 	}
+	for i := range s.runs {
+		if err := s.addSearches(i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *sizer) addStep(t sized) {
 	m := s.runs[t.run].Manifest
-	o, _ := observe(t.StoredTrial)
-	at := start{replicas: o.Scale[s.Service], run: t.run, repetition: o.Trial.Trial}
+	at := start{replicas: t.Trial.Scale[s.Service], run: t.run, repetition: t.Trial.Trial}
 	if m.Provenance.Attached {
 		at.repetition = 0
 	}
-	one := s.starts[at]
-	if one == nil {
-		one = &ladder{scale: scenarios.Scale(o.Scale).String()}
-		s.starts[at] = one
+	if s.starts[at] == nil {
+		s.starts[at] = new(ladder)
 	}
+	o, _ := observe(t.StoredTrial)
 	verdict, why := s.judge(o, t.load, m.Provenance)
 	if verdict != Pass && verdict != Fail {
 		s.doubts = append(s.doubts, fmt.Sprintf("%s at %s with %s: %s", o.Load, throughput.Text(t.load.Rate), replicaCount(at.replicas), why))
 	}
-	cpus := m.Provenance.CPUs
-	if len(o.Usage) == 0 || strings.Contains(m.Provenance.Engines[s.Environment], " at ") {
-		cpus = 0
+	s.starts[at].steps = append(s.starts[at].steps, s.step(t.load.Rate, verdict, o, m.Provenance))
+}
+
+func (s *sizer) step(rate float64, verdict Verdict, o *observed, p results.Provenance) step {
+	st := step{
+		rate: rate, verdict: verdict, trial: &observed{Trial: o.Trial},
+		unsettled: size.Unsettled(o.response.Buckets(), 0, o.Duration),
 	}
-	one.steps = append(one.steps, step{t.load.Rate, verdict, o, cpus})
+	// Of an engine elsewhere the CPUs are not known.
+	if p.CPUs > 0 && len(o.Usage) > 0 && o.Duration > 0 && !strings.Contains(p.Engines[s.Environment], " at ") {
+		used := o.Worker.CPU + time.Duration(sum(o.Usage, func(u results.UsageTotal) float64 { return float64(u.CPU) }))
+		st.host = cores(used, o.Duration) / float64(p.CPUs)
+	}
+	return st
 }
 
 // judge holds one trial against all objectives: the worst verdict counts.
@@ -112,63 +125,13 @@ func (s *sizer) judge(o *observed, load results.LoadSummary, p results.Provenanc
 	return verdict, why
 }
 
-// levels are the supported rates by number of replicas.
-func (s *sizer) levels() []SizedLevel {
-	byReplicas := map[int]*SizedLevel{}
-	hosts := map[int][]float64{}
-	s.atLimit = map[int][]*observed{}
-	for _, at := range slices.SortedFunc(maps.Keys(s.starts), func(a, b start) int {
-		return cmp.Or(cmp.Compare(a.replicas, b.replicas), cmp.Compare(a.run, b.run), cmp.Compare(a.repetition, b.repetition))
-	}) {
-		one := s.starts[at]
-		l := byReplicas[at.replicas]
-		if l == nil {
-			l = &SizedLevel{Level: size.Level{Replicas: at.replicas, Starts: []size.Start{}}, Scale: one.scale}
-			byReplicas[at.replicas] = l
-		}
-		found := one.climb()
-		l.Trials += found.decided
-		if found.decided == 0 {
-			continue
-		}
-		l.Starts = append(l.Starts, found.Start)
-		for _, st := range found.edge {
-			if st.verdict == Pass {
-				s.atLimit[at.replicas] = append(s.atLimit[at.replicas], st.trial)
-			}
-		}
-		l.Limited = l.Limited || found.limited
-		l.Unsettled = cmp.Or(l.Unsettled, found.unsettled)
-		if found.host > 0 {
-			hosts[at.replicas] = append(hosts[at.replicas], found.host)
-		}
-		if found.Failed > 0 && (l.NextFailed == 0 || found.Failed < l.NextFailed) {
-			l.NextFailed = found.Failed
-		}
-		if found.above > 0 {
-			s.doubts = append(s.doubts, fmt.Sprintf("with %s, %s met the objectives though %s, which is lower, did not: it does not count",
-				replicaCount(at.replicas), throughput.Text(found.above), throughput.Text(found.Failed)))
-		}
-	}
-	list := []SizedLevel{}
-	for _, n := range slices.Sorted(maps.Keys(byReplicas)) {
-		l := byReplicas[n]
-		l.HostShare = rangeOf(hosts[n]).Median
-		l.summarize()
-		list = append(list, *l)
-	}
-	return list
-}
-
-// found is what a start's ladder of rates comes to.
+// found is what a start comes to.
 type found struct {
 	size.Start
-	decided   int     // steps that count
-	limited   bool    // by the load generator, before a rate failed
-	above     float64 // a rate that met the objectives above one that did not
-	host      float64 // share of the machine's CPUs that were in use
-	unsettled string
-	edge      []step // at the limit: the last that met, the first that failed
+	decided int     // trials that count
+	limited bool    // by the load generator, before a rate failed
+	above   float64 // a rate that met the objectives above one that did not
+	edge    []step  // at the limit: those that met, the first that failed
 }
 
 // climb goes up the rates: the highest that met the objectives, with all lower
@@ -181,35 +144,79 @@ func (l *ladder) climb() found {
 	})
 	var f found
 	for _, st := range steps {
+		if st.verdict == Fail || st.verdict == Pass {
+			f.decided++
+		}
 		switch {
 		case st.verdict == Fail && f.Failed == 0:
-			f.decided++
 			f.Failed = st.rate
 			f.edge = append(f.edge, st)
 		case st.verdict == Pass && f.Failed == 0:
-			f.decided++
 			f.Met = st.rate
 			f.edge = []step{st}
 		case st.verdict == Pass && st.rate > f.Failed:
-			f.decided++
 			f.above = st.rate
-		case st.verdict == Fail || st.verdict == Pass:
-			f.decided++
 		case st.verdict == InvalidResult && f.Failed == 0:
 			f.limited = true
 		}
 	}
 	f.limited = f.limited && f.Failed == 0
-	for _, st := range f.edge {
-		if st.cpus > 0 {
-			used := st.trial.Worker.CPU.Seconds() + sum(st.trial.Usage, func(u results.UsageTotal) float64 { return u.CPU.Seconds() })
-			f.host = max(f.host, used/st.trial.Duration.Seconds()/float64(st.cpus))
+	return f
+}
+
+// levels are the supported rates by number of replicas.
+func (s *sizer) levels() []SizedLevel {
+	all := maps.Clone(s.searches)
+	for at, l := range s.starts {
+		all[at] = l.climb()
+	}
+	byReplicas := map[int]*SizedLevel{}
+	hosts := map[int][]float64{}
+	s.atLimit = map[int][]*observed{}
+	for _, at := range slices.SortedFunc(maps.Keys(all), func(a, b start) int {
+		return cmp.Or(cmp.Compare(a.replicas, b.replicas), cmp.Compare(a.run, b.run), cmp.Compare(a.repetition, b.repetition))
+	}) {
+		f := all[at]
+		l := byReplicas[at.replicas]
+		if l == nil {
+			l = &SizedLevel{Level: size.Level{Replicas: at.replicas, Starts: []size.Start{}}}
+			byReplicas[at.replicas] = l
 		}
-		if why := size.Unsettled(st.trial.response.Buckets(), 0, st.trial.Duration); why != "" && f.unsettled == "" {
-			f.unsettled = why
+		l.Trials += f.decided
+		if f.decided == 0 {
+			continue
+		}
+		l.Starts = append(l.Starts, f.Start)
+		l.Limited = l.Limited || f.limited
+		if f.Failed > f.Met && (l.NextFailed == 0 || f.Failed < l.NextFailed) {
+			l.NextFailed = f.Failed
+		}
+		host := 0.0
+		for _, st := range f.edge {
+			l.Unsettled = cmp.Or(l.Unsettled, st.unsettled)
+			host = max(host, st.host)
+			if st.verdict == Pass {
+				l.Scale = scenarios.Scale(st.trial.Scale).String()
+				s.atLimit[at.replicas] = append(s.atLimit[at.replicas], st.trial)
+			}
+		}
+		if host > 0 {
+			hosts[at.replicas] = append(hosts[at.replicas], host)
+			s.shared = true
+		}
+		if f.above > 0 {
+			s.doubts = append(s.doubts, fmt.Sprintf("with %s, %s met the objectives though %s, which is lower, did not: it does not count",
+				replicaCount(at.replicas), throughput.Text(f.above), throughput.Text(f.Failed)))
 		}
 	}
-	return f
+	list := []SizedLevel{}
+	for _, n := range slices.Sorted(maps.Keys(byReplicas)) {
+		l := byReplicas[n]
+		l.HostShare = rangeOf(hosts[n]).Median
+		l.summarize()
+		list = append(list, *l)
+	}
+	return list
 }
 
 func replicaCount(n int) string { return plural(n, "replica") }

@@ -115,7 +115,7 @@ func noLadder(rate float64, c *ClosedScaling) size.Answer {
 // notes are what has to be known besides.
 func (s *sizer) notes() []string {
 	var list []string
-	if s.sharedHost() {
+	if s.shared {
 		list = append(list, "All replicas ran on one machine, with the load generator: they share its CPUs, and this curve says nothing about more machines.")
 	}
 	if len(s.others) > 0 {
@@ -132,16 +132,6 @@ func (s *sizer) notes() []string {
 		}
 	}
 	return append(list, distinct(s.doubts)...)
-}
-
-// sharedHost reports whether the stack ran on the load generator's machine.
-func (s *sizer) sharedHost() bool {
-	for _, l := range s.starts {
-		if slices.ContainsFunc(l.steps, func(st step) bool { return st.cpus > 0 }) {
-			return true
-		}
-	}
-	return false
 }
 
 // differences names what of two runs' circumstances is not the same.

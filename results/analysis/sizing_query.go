@@ -13,11 +13,13 @@ import (
 // sizer is a query while it is answered.
 type sizer struct {
 	SizeQuery
-	runs    []*results.Run
-	pattern string   // of the ladder; empty: there is none
-	others  []string // services that are scaled besides
-	starts  map[start]*ladder
-	plain   []sized // trials of closed loops
+	runs     []*results.Run
+	pattern  string   // of the ladder; empty: there is none
+	others   []string // services that are scaled besides
+	starts   map[start]*ladder
+	searches map[start]found // what each capacity search found
+	plain    []sized         // trials of closed loops
+	shared   bool            // the stack ran on the load generator's machine
 	// atLimit are the trials at the highest rate that met the objectives, by
 	// number of replicas.
 	atLimit map[int][]*observed
@@ -33,6 +35,11 @@ func (s *sizer) settleObjectives() error {
 				return err
 			}
 			s.Objectives = append(s.Objectives, o)
+		}
+	}
+	for _, run := range s.runs {
+		if err := s.sameAsSearched(run.Manifest); err != nil {
+			return err
 		}
 	}
 	for _, o := range s.Objectives {
@@ -98,7 +105,8 @@ func (s *sizer) settleLadder() error {
 	for _, run := range s.runs {
 		for name, l := range run.Manifest.Loads {
 			have = append(have, name)
-			if l.Pattern != "" && (len(s.Loads) == 0 || slices.Contains(s.Loads, name)) {
+			searched := run.Manifest.Capacity != nil && run.Manifest.Capacity.Load != name
+			if l.Pattern != "" && !searched && (len(s.Loads) == 0 || slices.Contains(s.Loads, name)) {
 				patterns[l.Pattern] = append(patterns[l.Pattern], name)
 			}
 		}
