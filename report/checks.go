@@ -119,7 +119,7 @@ func measuredChecks(doc *analysis.Document, others []check) []check {
 		switch {
 		case cell.Trials == 0:
 			c.verdict, c.why = analysis.Inconclusive, "no trial was finished"
-		case cell.Counted == 0:
+		case cell.Counted+cell.Unsteady == 0:
 			c.verdict, c.why = analysis.InvalidResult, "no trial counts: "+strings.Join(cell.Validity.Reasons, "; ")
 		}
 		list = append(list, c)

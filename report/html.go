@@ -52,6 +52,7 @@ type page struct {
 	Sides      []loadSides
 	Matrices   []pageMatrix
 	Columns    []pageColumn
+	Warmups    *warmups // nil: nothing is told of them
 	Findings   []findingGroup
 	Plots      []loadPlots
 	Requests   []cellRequests
@@ -84,7 +85,7 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 	p := &page{
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
-		Objectives: objectives(doc), Sides: allSides(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
+		Objectives: objectives(doc), Sides: allSides(doc), Warmups: warmupsOf(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
 	}
 	if p.Capacity = capacityOf(doc); p.Capacity != nil {
 		if err := p.Capacity.draw(doc); err != nil {

@@ -20,6 +20,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.capacity()
 	m.objectives()
 	m.matrices()
+	m.warmups()
 	m.comparisons()
 	m.findings()
 	m.requests()

@@ -42,6 +42,7 @@ func writeText(w io.Writer, doc *analysis.Document, colour bool) error {
 	t.capacity()
 	t.objectives()
 	t.matrices()
+	t.warmups()
 	t.comparisons()
 	t.findings()
 	t.rest()

@@ -120,12 +120,16 @@ func topicName(t analysis.Topic) string {
 
 // trialsText says how many trials a cell's figures rest on.
 func trialsText(c *analysis.Cell) string {
-	invalid := c.Trials - c.Counted
+	invalid := c.Trials - c.Counted - c.Unsteady
 	switch {
 	case c.Trials == 0:
 		return "none finished"
+	case c.Counted == 0 && c.Unsteady > 0:
+		return count(c.Unsteady, "trial") + ", not steady"
 	case c.Counted == 0:
 		return count(invalid, "trial") + ", invalid"
+	case c.Unsteady > 0:
+		return fmt.Sprintf("%d, %d more not steady", c.Counted, c.Unsteady)
 	case invalid > 0:
 		return fmt.Sprintf("%d, %d more invalid", c.Counted, invalid)
 	case c.Validity.Verdict == results.Suspect:

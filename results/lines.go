@@ -78,6 +78,8 @@ type Final struct {
 	// Behind in how many of those noticeably fewer were sent than were due.
 	Seconds int64 `json:"seconds,omitempty"`
 	Behind  int64 `json:"behind,omitempty"`
+	// First is the response time of the request that was due first.
+	First time.Duration `json:"first_ns,omitempty"`
 	// Sample is the first complete answer, as ab's head prints it.
 	Sample SampleAnswer `json:"sample"`
 	Worker WorkerUsage  `json:"worker"`

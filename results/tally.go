@@ -25,6 +25,7 @@ type Tally struct {
 	blocked   time.Duration
 	events    []TrialEvent
 	warnings  []string
+	cold      cold
 }
 
 // window spans the first and the last reading of one replica.
@@ -105,6 +106,9 @@ func (t *Tally) Add(l Line) {
 			t.transport = l.Transport
 		}
 	case Interval:
+		if l.Phase == Warmup {
+			t.cold.addInterval(l)
+		}
 		if l.Phase != Measure {
 			return
 		}
@@ -121,6 +125,8 @@ func (t *Tally) Add(l Line) {
 		if l.Phase == Measure {
 			t.worker.add(l.Worker)
 			t.addFinal(l)
+		} else {
+			t.cold.addFinal(l)
 		}
 	case Sample:
 		t.addSample(l)
@@ -231,6 +237,7 @@ func (t *Tally) Trial(base Trial) Trial {
 	if base.Mode == "open" {
 		base.SystemP99 = SystemBound(t.latencies.Response, t.latencies.Lag, 99)
 	}
+	base.ColdStart = t.cold.start(base.Steady)
 	base.Warnings = append(slices.Clone(base.Warnings), t.warnings...)
 	return base
 }

@@ -64,8 +64,13 @@ type Trial struct {
 	Latency    LatencyStats `json:"latency_ns"`
 	// SystemP99 bounds the p99 of an open loop's stack without what the
 	// generator's lateness added.
-	SystemP99 *Bound       `json:"system_p99_ns,omitempty"`
-	Validity  Validity     `json:"validity"`
+	SystemP99 *Bound   `json:"system_p99_ns,omitempty"`
+	Validity  Validity `json:"validity"`
+	// Steady says whether the system was in a steady state; absent where
+	// nobody can tell, as of imported trials.
+	Steady *Steadiness `json:"steady,omitempty"`
+	// ColdStart is there where a fresh stack was warmed up.
+	ColdStart *ColdStart   `json:"cold_start,omitempty"`
 	Usage     []UsageTotal `json:"usage"`
 	Events    []TrialEvent `json:"events"`
 	Worker    WorkerTotal  `json:"worker"`

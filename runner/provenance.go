@@ -26,10 +26,7 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 		Host: host, OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: facts.Kernel, CPU: facts.CPU, CPUs: runtime.NumCPU(), MemoryBytes: facts.MemoryBytes,
 		Engines: map[string]string{}, Seed: r.Plan.Seed, Transport: r.Transport,
-		Warmup: "none",
-	}
-	if r.Scenario.Warmup > 0 {
-		p.Warmup = r.Scenario.Warmup.String()
+		Warmup: r.Scenario.Warmup.Text(),
 	}
 	var paths []string
 	for name, eng := range r.engines {

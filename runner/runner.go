@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"plimsoll/results"
+	"plimsoll/results/steady"
 	"plimsoll/runner/engine"
 	"plimsoll/runner/site"
 	"plimsoll/runner/worker"
@@ -64,6 +65,9 @@ type Options struct {
 	// ReadyWithin is how long a replica, and then the target, may take to
 	// become ready; 0: one minute.
 	ReadyWithin time.Duration
+	// Pace is the time scale at which it is looked whether a system is steady;
+	// zero: the method's, the one whose error rates are known.
+	Pace steady.Pace
 	// Progress is told what happens; nil: nobody.
 	Progress Progress
 	// Warnings are what was found before; they go into the record with those
@@ -78,7 +82,8 @@ type Options struct {
 type Progress interface {
 	// TrialBegan is called before anything is done for a trial.
 	TrialBegan(t plan.Trial)
-	// Doing names the step that begins now: "starting", "warming up", ….
+	// Doing names the step that begins now: "starting", "warming up", …, and
+	// each second what a warm-up still waits for.
 	Doing(step string)
 	// Fetching tells how far an image has come that is pulled or built.
 	Fetching(line string)

@@ -36,6 +36,7 @@ type trial struct {
 	log     *results.TrialWriter
 	tally   *results.Tally
 	summary results.Trial
+	state   *state
 	// begun is the begin of the measured phase; zero before.
 	begun time.Time
 	// endedEarly is why the load was ended before its time.
@@ -61,6 +62,7 @@ func (r *run) trial(ctx context.Context, pt plan.Trial, keep bool) (*results.Tri
 		run: r, Trial: pt, env: env, load: ld, log: log, tally: results.NewTally(),
 		site: r.site(env, pt),
 	}
+	t.state = t.newState()
 	err = t.execute(ctx)
 	if failed := err != nil; !r.Attach && (!keep || failed) {
 		r.Progress.Doing("taking down")
@@ -164,9 +166,7 @@ func (t *trial) applyLoad(ctx context.Context, way site.Way, meters *sampler.Sam
 	}
 	for _, job := range jobs {
 		if job.Phase == results.Warmup {
-			t.Progress.Doing("warming up")
-			begin := func() (time.Time, error) { return time.Now(), nil }
-			if _, err := client.Run(ctx, job.Phase, begin, t.observe); err != nil {
+			if err := t.warmUp(ctx, client); err != nil {
 				return fmt.Errorf("warm-up: %w", err)
 			}
 			continue
@@ -231,6 +231,9 @@ func (t *trial) observe(l results.Line) error {
 	switch line := l.(type) {
 	case results.Interval:
 		t.Progress.Second(line)
+		if line.Phase == results.Measure {
+			t.state.addMeasured(line)
+		}
 	case results.Final:
 		if line.Phase == results.Measure {
 			line.Began = t.begun // the worker's clock may be another one
@@ -253,11 +256,11 @@ func (t *trial) jobs(way site.Way) []load.Job {
 	measured.Targets, measured.Host, measured.Seed = way.Targets, way.Host, t.manifest.Plan.Seed+uint64(t.Index)
 	measured.Mix, measured.Link = mix(t.Scenario, t.load), load.Link(t.env.Link)
 	measured.Trust = t.door().Trust
-	if t.Scenario.Warmup == 0 {
+	if t.Scenario.Warmup.For == 0 {
 		return []load.Job{measured}
 	}
 	warmup := measured
-	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup
+	warmup.Phase, warmup.Requests, warmup.Duration = results.Warmup, 0, t.Scenario.Warmup.For
 	// A rate that changes is warmed up at one that does not.
 	rate := t.load.WarmupRate()
 	warmup.RateCount, warmup.RatePer, warmup.Stages, warmup.Sine = rate.Count, rate.Per, nil, nil
@@ -338,6 +341,7 @@ func (t *trial) base() results.Trial {
 		Mode: string(t.load.Mode), Concurrency: t.load.Concurrency, Think: t.load.Think, KeepAlive: t.load.KeepAlive, HTTP2: t.load.HTTP2,
 		Target: t.door().Target, Link: t.env.Link,
 		Images: map[string]string{},
+		Steady: t.state.steadiness(t.Scenario.Warmup, t.load),
 	}
 }
 
@@ -348,6 +352,9 @@ func (t *trial) summarize(state engine.State, startup map[string]time.Duration, 
 		base.Images[replica.Service] = replica.Image
 	}
 	t.summary = t.tally.Trial(base)
+	if t.Attach || t.env.Topology == nil {
+		t.summary.ColdStart = nil // it has been running before
+	}
 	t.summary.RequestedRate = t.requestedRate(t.summary.Due)
 	t.summary.Validity = results.Judge(t.summary, t.calibration(t.Environment, t.Load))
 }

@@ -17,7 +17,6 @@ import (
 
 // What holds where a file says nothing.
 const (
-	defaultWarmup  = 5 * time.Second
 	defaultTimeout = 30 * time.Second
 	defaultTrials  = 3
 )
@@ -233,8 +232,10 @@ func (b *builder) rest() {
 	if b.file.Trials > mostTrials {
 		b.contents.Add("trials", "is %d; must be at most %d", b.file.Trials, mostTrials)
 	}
-	// A warm-up that cannot be read was noted when it was decoded.
-	b.scenario.Warmup, _ = b.file.Warmup.duration()
+	if b.file.Warmup.long && !b.contents.Has("warmup.until") {
+		b.contents.Add("warmup", "has no until; write {until: steady, limit: 4m}, or a duration such as 10s")
+	}
+	b.scenario.Warmup = b.file.Warmup.plain()
 	for i, o := range b.file.Objectives {
 		o.Place = b.contents.Place(fmt.Sprintf("objectives[%d]", i))
 		b.scenario.Objectives = append(b.scenario.Objectives, Objective(o))

@@ -26,7 +26,7 @@ type embedded struct {
 	Scales     []map[string]int `json:"scales,omitempty"`
 	Requests   []request        `json:"requests,omitempty"`
 	Loads      map[string]load  `json:"loads"`
-	Warmup     warmup           `json:"warmup,omitempty"`
+	Warmup     warmup           `json:"warmup,omitzero"`
 	Trials     int              `json:"trials,omitempty"`
 	Objectives []objective      `json:"objectives,omitempty"`
 	Events     unsupported      `json:"events,omitzero"`

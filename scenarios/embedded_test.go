@@ -162,7 +162,7 @@ func TestEmbeddedHasAllKeys(t *testing.T) {
 		}
 	}
 	// Every field is carried over: set each and look for it.
-	in := embedded{Engine: engineKey{kind: DockerEngine}, TLS: tlsOptions{Insecure: true}, Link: link{RTT: 1}}
+	in := embedded{Engine: engineKey{kind: DockerEngine}, TLS: tlsOptions{Insecure: true}, Link: link{RTT: 1}, Warmup: warmup{text: none}}
 	v := reflect.ValueOf(&in).Elem()
 	for i := range v.NumField() {
 		switch f := v.Field(i); f.Kind() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"plimsoll/internal/units"
@@ -21,7 +20,7 @@ type file struct {
 	Scales       []map[string]int       `json:"scales,omitempty" jsonschema:"minItems=1" jsonschema_description:"Replica counts of each scale level, such as {web: 3}; {} is the topology as it is written."`
 	Requests     []request              `json:"requests,omitempty" jsonschema:"minItems=1" jsonschema_description:"The mix of requests; GET / if left out."`
 	Loads        map[string]load        `json:"loads" jsonschema_description:"How requests are sent, by name."`
-	Warmup       warmup                 `json:"warmup,omitempty" jsonschema_description:"How long a stack is loaded before measuring, or none; 5s if left out."`
+	Warmup       warmup                 `json:"warmup,omitzero" jsonschema_description:"How long a stack is loaded before measuring: a duration, steady for until it is steady, or none; 5s if left out."`
 	Trials       int                    `json:"trials,omitempty" jsonschema:"minimum=1,maximum=1000" jsonschema_description:"How often each cell is measured, on a fresh stack each time; 3 if left out."`
 	Objectives   []objective            `json:"objectives,omitempty" jsonschema_description:"What must hold in each cell."`
 	Events       unsupported            `json:"events,omitzero" jsonschema:"-"`
@@ -264,33 +263,6 @@ func (r *rate) UnmarshalText(text []byte) (err error) {
 
 // MarshalText writes what UnmarshalText reads.
 func (r rate) MarshalText() ([]byte, error) { return []byte(Rate(r).String()), nil }
-
-// warmup is "none" or a duration.
-type warmup string
-
-// none is the warm-up that there is not.
-const none = "none"
-
-// UnmarshalText checks the text and keeps it.
-func (w *warmup) UnmarshalText(text []byte) error {
-	*w = warmup(text)
-	if steady := strings.TrimSpace(strings.TrimPrefix(string(text), "until")); steady == "steady" {
-		return errors.New("warming up until steady is not supported by this version; give a duration such as 10s")
-	}
-	_, err := w.duration()
-	return err
-}
-
-// duration is how long to warm up; 0: not at all.
-func (w warmup) duration() (time.Duration, error) {
-	switch w {
-	case "":
-		return defaultWarmup, nil
-	case none:
-		return 0, nil
-	}
-	return units.ParseDuration(string(w))
-}
 
 // objective is a condition such as "p(99) < 1s".
 type objective Objective

@@ -128,7 +128,7 @@ func TestTwip(t *testing.T) {
 			{Name: "ab", Mode: Closed, Requests: 1000, Concurrency: 10, Timeout: 30 * time.Second},
 			{Name: "steady", Mode: Open, Rate: Rate{200, time.Second}, Arrivals: Constant, Duration: 10 * time.Second, Timeout: 30 * time.Second},
 		},
-		Warmup: 3 * time.Second, Trials: 1,
+		Warmup: Warmup{For: 3 * time.Second}, Trials: 1,
 		Objectives: []Objective{
 			{Text: "p(99) < 1s", Metric: Percentile, Rank: 99, Compare: "<", Limit: 1e9},
 			{Text: "errors < 0.1%", Metric: Errors, Compare: "<", Limit: 0.001},

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
-
-	"plimsoll/internal/units"
 )
 
 // Resolved renders the scenario with every default filled in and nothing taken
@@ -48,7 +45,7 @@ func (s *Scenario) Resolved() (scenario []byte, files map[string][]byte, err err
 	for _, l := range s.Loads {
 		r.entry(l.Name, l.written())
 	}
-	r.text("warmup: " + warmupText(s.Warmup) + "\n")
+	r.item("warmup: ", s.Warmup.written())
 	r.item("trials: ", s.Trials)
 	if len(s.Objectives) > 0 {
 		r.text("objectives:\n")
@@ -57,13 +54,6 @@ func (s *Scenario) Resolved() (scenario []byte, files map[string][]byte, err err
 		r.item("  - ", objective(o))
 	}
 	return r.out.Bytes(), files, r.err
-}
-
-func warmupText(d time.Duration) string {
-	if d == 0 {
-		return none
-	}
-	return units.Duration(d)
 }
 
 // written is the engine as a file has it. The folder of a private key stays

@@ -28,8 +28,8 @@ type Scenario struct {
 	Scales       []Scale       // at least one
 	Requests     []Request     // at least one
 	Loads        []Load        // in the order of the file; at least one
-	Warmup       time.Duration // 0: none
-	Trials       int           // at least 1
+	Warmup       Warmup
+	Trials       int // at least 1
 	Objectives   []Objective
 	// Warnings name what is accepted but not honoured.
 	Warnings []string

@@ -124,10 +124,16 @@ func (rate) JSONSchema() *jsonschema.Schema {
 
 // JSONSchema describes warm-ups.
 func (warmup) JSONSchema() *jsonschema.Schema {
+	reflector := &jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}
+	until := reflector.Reflect(&warmupUntil{})
+	until.Version = ""
 	return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
-		{Const: none}, duration(0).JSONSchema(),
+		{Const: none}, {Const: steady}, duration(0).JSONSchema(), until,
 	}}
 }
+
+// JSONSchema describes limits as durations.
+func (warmupLimit) JSONSchema() *jsonschema.Schema { return duration(0).JSONSchema() }
 
 // JSONSchema describes objectives.
 func (objective) JSONSchema() *jsonschema.Schema {

@@ -45,6 +45,7 @@ var layers = map[string]int{
 	"results":       2,
 
 	"results/published": 2,
+	"results/steady":    2,
 
 	"scenarios/draft":    1,
 	"scenarios/lint":     1,
@@ -80,6 +81,7 @@ var within = []string{
 	"scenarios -> scenarios/yamlfile",
 	"scenarios/topology -> scenarios/yamlfile",
 	"runner/load -> results",
+	"results -> results/steady",
 	"runner -> runner/calibrate",
 	"runner/doctor -> runner/calibrate",
 	"runner/calibrate -> runner/bench",

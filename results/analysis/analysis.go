@@ -90,22 +90,27 @@ func (g *cellGroup) name() string {
 	return g.environment + " · " + g.scale + " · " + g.load
 }
 
-// counted are the trials that may be believed; an invalid one never decides.
+// counted are the trials that may decide anything: an invalid one never does,
+// nor one whose system was not in a steady state.
 func (g *cellGroup) counted() []*observed {
-	var valid []*observed
-	for _, o := range g.trials {
-		if o.Validity.Verdict != results.Invalid {
-			valid = append(valid, o)
-		}
-	}
-	return valid
+	return slices.DeleteFunc(slices.Clone(g.trials), func(o *observed) bool {
+		ok, _ := o.MayBeCompared()
+		return !ok
+	})
+}
+
+// valid are the trials that may be believed.
+func (g *cellGroup) valid() []*observed {
+	return slices.DeleteFunc(slices.Clone(g.trials), func(o *observed) bool { return o.Validity.Verdict == results.Invalid })
 }
 
 // shown are the trials whose figures a cell shows: those that count or, where
-// there is none, all of them.
+// there is none, those that are valid, or all of them.
 func (g *cellGroup) shown() []*observed {
-	if c := g.counted(); len(c) > 0 {
-		return c
+	for _, some := range [][]*observed{g.counted(), g.valid()} {
+		if len(some) > 0 {
+			return some
+		}
 	}
 	return g.trials
 }
@@ -248,7 +253,7 @@ func (d *Document) Verdict() Verdict {
 		judged[o.Objective] = judged[o.Objective] || o.Verdict != NotApplicable
 	}
 	for _, c := range d.Cells {
-		if d.Gate == nil && c.Trials > 0 && c.Counted == 0 {
+		if d.Gate == nil && c.Trials > 0 && c.Counted+c.Unsteady == 0 {
 			seen[InvalidResult] = true
 		}
 	}

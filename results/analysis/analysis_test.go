@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"plimsoll/internal/testenv"
 	"plimsoll/results"
 	"plimsoll/results/analysis"
+	"plimsoll/results/steady"
 )
 
 func summarize(t *testing.T, run *results.Run) *analysis.Document {
@@ -128,5 +130,54 @@ func TestOrderIsTheScenarios(t *testing.T) {
 	slices.Reverse(run.Trials)
 	if got := encode(t, summarize(t, run)); !bytes.Equal(want, got) {
 		t.Error("another order of execution gave another document")
+	}
+}
+
+// Where no trial of a side was in a steady state, everything that would rest on
+// it is withheld, with the reason.
+func TestUnsteadyCellsAreWithheld(t *testing.T) {
+	run := storeTwip(t, 5)
+	for i := range run.Trials {
+		if trial := &run.Trials[i].Trial; trial.Environment == "production" && trial.Load == "steady" {
+			trial.Steady = &results.Steadiness{Verdict: steady.Degrading, Why: "it got slower after 30 s (p99 +20 %)"}
+		}
+	}
+	doc := summarize(t, run)
+	const why = "no trial was in a steady state: degrading: it got slower after 30 s (p99 +20 %)"
+	compared, scaled, judged := 0, 0, 0
+	for _, c := range doc.Comparisons {
+		if c.Load != "steady" {
+			continue
+		}
+		compared++
+		if c.Standing != analysis.InDoubt || !strings.HasPrefix(c.Why, "of production "+why) {
+			t.Errorf("%s: %s, %q", c.Metric.Name, c.Standing, c.Why)
+		}
+	}
+	for _, s := range doc.Scalings {
+		if s.Environment == "production" && s.Load == "steady" {
+			scaled++
+			if s.Decided || !strings.Contains(s.Text, why) {
+				t.Error(s.Text)
+			}
+		}
+	}
+	for _, o := range doc.Objectives {
+		if c := doc.Cell("production", doc.Scales[0], "steady"); o.Cell == c.Name && !strings.HasPrefix(o.Objective, "errors") {
+			judged++
+			if o.Verdict != analysis.Inconclusive || !strings.HasPrefix(o.Why, why) {
+				t.Errorf("%+v", o)
+			}
+		}
+	}
+	if compared == 0 || scaled == 0 || judged == 0 {
+		t.Errorf("%d comparisons, %d scalings, %d objectives: want some of each", compared, scaled, judged)
+	}
+	said := false
+	for _, h := range doc.Headlines {
+		said = said || strings.Contains(h.Text, "not of a system in a steady state: shown, but left out of everything above")
+	}
+	if !said {
+		t.Errorf("headlines %+v", doc.Headlines)
 	}
 }

@@ -33,6 +33,7 @@ func summarize(g *cellGroup, load results.LoadSummary, p results.Provenance) Cel
 	maps.Copy(c.ScaleCounts, first.Scale)
 	c.Link = first.Link
 	c.Labels = labels(shown, load, p)
+	c.addState(g)
 	c.addLatency(shown)
 	c.addMix(shown)
 	c.addUsage(shown)

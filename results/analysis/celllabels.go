@@ -85,9 +85,6 @@ func generatorLabel(shown []*observed) string {
 	return "limited(" + strings.Join(slices.Compact(broken), ", ") + ")"
 }
 
-// steadyLabel: no trial's record says it.
-func steadyLabel([]*observed) string { return notTold }
-
 // environmentLabel says where the stack ran, on what, and which images.
 func environmentLabel(shown []*observed, p results.Provenance) string {
 	first := shown[0]
@@ -168,7 +165,7 @@ func markResolved(points []Point, trials []*observed) {
 func (c *Cell) One() *TrialDetail {
 	var one *TrialDetail
 	for i := range c.Detail {
-		if t := &c.Detail[i]; c.Counted == 0 || t.Validity.Verdict != results.Invalid {
+		if t := &c.Detail[i]; c.shows(t) {
 			if one != nil {
 				return nil
 			}

@@ -47,7 +47,7 @@ func comparisons(doc *Document) []Comparison {
 		for _, scale := range doc.Scales {
 			var cells []*Cell
 			for _, environment := range doc.Environments {
-				if c := doc.Cell(environment, scale, load.Name); c != nil && c.Counted > 0 {
+				if c := doc.Cell(environment, scale, load.Name); c != nil && c.measured() {
 					cells = append(cells, c)
 				}
 			}
@@ -143,6 +143,9 @@ func decide(m Metric, best *Cell, others []*Cell, doubts []string) (Standing, st
 	for _, c := range others {
 		fewest = min(fewest, c.Counted)
 	}
+	if len(doubts) > 0 && fewest == 0 {
+		return InDoubt, strings.Join(doubts, "; ")
+	}
 	if len(doubts) > 0 {
 		return InDoubt, strings.Join(append([]string{seen(fewest)}, doubts...), "; ")
 	}
@@ -165,6 +168,10 @@ func doubts(m Metric, cells []*Cell) []string {
 	list := []string{}
 	var suspects []string
 	for _, c := range cells {
+		if why := c.neverSteady(); why != "" {
+			list = append(list, "of "+c.Environment+" "+why)
+			continue
+		}
 		switch {
 		case c.ErrorRate > tolerated && m != cost:
 			list = append(list, fmt.Sprintf("%s of the requests to %s failed", percent(c.ErrorRate), c.Environment))
@@ -213,7 +220,7 @@ func scalings(doc *Document) []Scaling {
 			for _, scale := range doc.Scales {
 				c := doc.Cell(environment, scale, load.Name)
 				switch {
-				case c == nil || c.Counted == 0:
+				case c == nil || !c.measured():
 				case from == nil:
 					from = c
 				case m.value(from).Untold || m.value(c).Untold:
@@ -252,6 +259,9 @@ func scaling(doc *Document, m Metric, from, to *Cell) Scaling {
 func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	var list []string
 	for _, c := range []*Cell{from, to} {
+		if why := c.neverSteady(); why != "" {
+			list = append(list, why+" "+at(c.Scale))
+		}
 		if c.Stall != nil {
 			list = append(list, fmt.Sprintf("%s of one stall hold %.0f %% of all request time %s, without which it would be about %s",
 				plural(int(c.Stall.Requests), "request"), 100*c.Stall.Share, at(c.Scale), about(c.Stall.Without)))
@@ -271,6 +281,7 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	}
 	fewest := min(from.Counted, to.Counted)
 	switch {
+	case fewest == 0: // it was said why
 	case fewest < DecidingTrials:
 		list = append(list, fmt.Sprintf("%s, %d trials of each decide", seen(fewest), DecidingTrials))
 	case overlap(m.value(from), m.value(to)):

@@ -239,8 +239,9 @@ func (r Range) MarshalJSON() ([]byte, error) {
 }
 
 // Cell is one environment × scale × load with all its finished trials. Its
-// figures are those of the trials that count: the ones that are not invalid.
-// Only where there is none are they those of the invalid ones, to be looked at.
+// figures are those of the trials that count: the ones that are neither invalid
+// nor were found unsteady. Only where there is none are they those of the
+// unsteady ones, or else of the invalid ones, to be looked at.
 type Cell struct {
 	Name        string `json:"name"` // "training · web=3 · ab"
 	Environment string `json:"environment"`
@@ -255,7 +256,9 @@ type Cell struct {
 	Concurrency int            `json:"concurrency,omitempty"`
 	Planned     int            `json:"planned"` // trials
 	Trials      int            `json:"trials"`  // finished
-	Counted     int            `json:"counted"` // finished and not invalid
+	Counted     int            `json:"counted"` // finished, not invalid, not unsteady
+	// Unsteady is how many are valid, but not of a system in a steady state.
+	Unsteady int `json:"unsteady,omitempty"`
 	// Validity is the worst of the trials', with the reasons of all.
 	Validity results.Validity `json:"validity"`
 	// Labels are what all of the numbers have to be read with.
@@ -299,6 +302,8 @@ type Cell struct {
 	Worker   WorkerUsage    `json:"worker,omitzero"`
 	// Startup is the slowest replica's time until ready, in ns.
 	Startup Range `json:"startup_ns"`
+	// ColdStart is there where fresh replicas were warmed up.
+	ColdStart *ColdStart `json:"cold_start,omitempty"`
 	// Stall is there when a few requests of one batch hold much of the time.
 	Stall *Stall `json:"stall,omitempty"`
 

@@ -16,7 +16,7 @@ import (
 
 // The kinds of findings, the gravest first.
 var kinds = []string{
-	"invalid", "suspect", "errors", "behind", "stall", "pinned", "idle", "skewed", "unreached",
+	"invalid", "unsteady", "suspect", "errors", "behind", "stall", "cold", "pinned", "idle", "skewed", "unreached",
 	"few", "episode", "throttled", "distance", "lost", "inflight", "unequal", "busy", "short", "balancer",
 }
 
@@ -34,7 +34,7 @@ func orderFindings(list []Finding) []Finding {
 func findings(c *Cell, g *cellGroup) []Finding {
 	var list []Finding
 	for _, find := range []func(*Cell, *cellGroup) []Finding{
-		findInvalid, findErrors, findBehind, findStall, findBalance, findUnreached,
+		findInvalid, findUnsteady, findErrors, findBehind, findStall, findCold, findBalance, findUnreached,
 		findFew, findEpisode, findThrottled, findDistance, findLost, findInFlight, findBalancer,
 	} {
 		for _, f := range find(c, g) {

@@ -264,7 +264,8 @@ func pairsOf(m results.Manifest, trials []results.Trial) []pair {
 }
 
 // void says what spoiled a round. All of it is about how the load was
-// generated or the environment, none about how long an answer took.
+// generated, the environment, or a system that was not in a steady state; none
+// about how long an answer took.
 func (p pair) void() []string {
 	list := slices.Clone(p.failed)
 	for _, t := range []*results.Trial{p.baseline, p.candidate} {
@@ -277,6 +278,9 @@ func (p pair) void() []string {
 				continue
 			}
 			list = append(list, fmt.Sprintf("%s: %s", t.Environment, t.Validity.Reasons[i]))
+		}
+		if t.Steady.Unsteady() {
+			list = append(list, fmt.Sprintf("%s: %s: %s", t.Environment, t.Steady.Verdict, t.Steady.Why))
 		}
 	}
 	return list

@@ -277,10 +277,11 @@ func reasons(scalings []Scaling, environment string) []reason {
 // trustHeadlines says how far the numbers may be believed.
 func trustHeadlines(doc *Document) []string {
 	var texts []string
-	measured, invalid, fewest := 0, 0, 0
+	measured, invalid, unsteady, fewest := 0, 0, 0, 0
 	for _, c := range doc.Cells {
 		measured += c.Trials
 		invalid += c.invalid()
+		unsteady += c.Unsteady
 		if c.Trials > 0 && (fewest == 0 || c.Trials < fewest) {
 			fewest = c.Trials
 		}
@@ -297,6 +298,9 @@ func trustHeadlines(doc *Document) []string {
 	}
 	if invalid > 0 {
 		texts = append(texts, fmt.Sprintf("%d of %s invalid: shown, but left out of everything above.", invalid, plural(measured, "trial")+are(invalid)))
+	}
+	if unsteady > 0 {
+		texts = append(texts, fmt.Sprintf("%d of %s not of a system in a steady state: shown, but left out of everything above.", unsteady, plural(measured, "trial")+are(unsteady)))
 	}
 	if missing := doc.Planned - doc.Finished; missing > 0 {
 		texts = append(texts, fmt.Sprintf("%d of %s missing.", missing, plural(doc.Planned, "planned trial")+are(missing)))
@@ -319,4 +323,4 @@ func are(n int) string {
 }
 
 // invalid is how many of the cell's trials are.
-func (c *Cell) invalid() int { return c.Trials - c.Counted }
+func (c *Cell) invalid() int { return c.Trials - c.Counted - c.Unsteady }

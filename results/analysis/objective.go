@@ -43,7 +43,9 @@ func judgeCell(o scenarios.Objective, g *cellGroup, c *Cell) ObjectiveResult {
 		return ObjectiveResult{Verdict: NotApplicable, Why: "closed loop: the load limits itself, so its latency says nothing about an objective"}
 	case c.Trials == 0:
 		return ObjectiveResult{Verdict: Inconclusive, Why: "no trial was finished"}
-	case len(trials) == 0:
+	case len(trials) == 0 && c.Unsteady > 0 && o.Metric != scenarios.Errors:
+		return ObjectiveResult{Verdict: Inconclusive, Why: c.neverSteady()}
+	case len(g.valid()) == 0:
 		return ObjectiveResult{Verdict: InvalidResult, Why: "no valid trial: " + firstOf(c.Validity.Reasons)}
 	case c.Requests == 0:
 		return ObjectiveResult{Verdict: Inconclusive, Why: "no request came to an end"}
@@ -57,7 +59,8 @@ func judgeCell(o scenarios.Objective, g *cellGroup, c *Cell) ObjectiveResult {
 	case scenarios.Max:
 		r = judgeLatency(o, Range{Median: c.Max.Max}, c)
 	case scenarios.Errors:
-		r = verdictOf(o, c.ErrorRate, percent(c.ErrorRate))
+		share := errorShare(g, c)
+		r = verdictOf(o, share, percent(share))
 	case scenarios.Throughput:
 		r = verdictOver(o, c.Throughput, throughput.Text)
 	default:

@@ -26,7 +26,7 @@ func (d *Document) Reason() string {
 	}
 	if v == InvalidResult {
 		for _, c := range d.Cells {
-			if c.Trials > 0 && c.Counted == 0 {
+			if c.Trials > 0 && !c.measured() {
 				return "no trial counts in " + c.Name
 			}
 		}

@@ -51,22 +51,38 @@ func (f *Fast) Run(ctx context.Context, job Job, begin time.Time, rec *Recorder)
 		return fmt.Errorf("load: %w", err)
 	}
 	defer func() { err = errors.Join(err, l.poller.close()) }()
-	// The poller is closed only when the function has run or will not.
-	told := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(told)
-		l.ended.Store(true)
-		l.poller.tell()
-	})
+	over, listened := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(listened)
+		l.listen(ctx, over)
+	}()
+	// The poller is closed when nobody tells it anything any more.
 	defer func() {
-		if !stop() {
-			<-told
-		}
+		close(over)
+		<-listened
 	}()
 	if err := l.run(); err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
 	return nil
+}
+
+// listen wakes the loop when it has been ended, one way or the other.
+func (l *loop) listen(ctx context.Context, over <-chan struct{}) {
+	enough := l.job.Enough
+	for {
+		select {
+		case <-over:
+			return
+		case <-ctx.Done():
+			l.ended.Store(true)
+			l.poller.tell()
+			return
+		case <-enough:
+			enough = nil
+			l.poller.tell()
+		}
+	}
 }
 
 // loop is one run of a job: it decides which connection sends what and when.
@@ -152,8 +168,8 @@ func (l *loop) patience() (wait time.Duration, more bool) {
 	until := min(l.answering.next(), l.leaving.next(), l.pauses.next())
 	if l.schedule != nil {
 		due, ok := l.schedule.Due(l.next)
-		more = ok
-		if ok && (l.rest > 0 || len(l.conns) < l.job.Connections) {
+		more = ok && !l.enough()
+		if more && (l.rest > 0 || len(l.conns) < l.job.Connections) {
 			until = min(until, due)
 		}
 	} else {
@@ -183,8 +199,11 @@ func (l *loop) await(patience time.Duration) error {
 	return nil
 }
 
-// enough reports whether a closed loop has taken its last request.
-func (l *loop) enough() bool { return l.job.Requests > 0 && l.next >= l.job.Requests }
+// enough reports whether the loop has taken its last request, apart from what
+// time and schedule say.
+func (l *loop) enough() bool {
+	return l.job.Requests > 0 && l.next >= l.job.Requests || l.job.stopped()
+}
 
 // sendFree gives each connection that is free its next request. Those that
 // fail at once wait for the next turn, so that the others get theirs.
@@ -211,7 +230,7 @@ func (l *loop) sendNext(c *conn) {
 func (l *loop) sendDue() {
 	for range maxBurst {
 		due, ok := l.schedule.Due(l.next)
-		if !ok {
+		if !ok || l.enough() {
 			return
 		}
 		now := l.since()
@@ -284,7 +303,7 @@ func (l *loop) cut() {
 	for c := l.answering.first; c != nil; c = l.answering.first {
 		l.fail(c, CutOff)
 	}
-	if l.schedule != nil {
+	if l.schedule != nil && !l.job.stopped() {
 		l.never(l.rec, l.next, l.since())
 	}
 }

@@ -43,7 +43,17 @@ func (g *General) Run(ctx context.Context, job Job, begin time.Time, rec *Record
 	s.ctx, abort = context.WithCancelCause(ctx)
 	defer abort(nil)
 	defer context.AfterFunc(s.ctx, s.cut)()
-	if err := precise.SleepUntil(s.ctx, begin); err != nil {
+	var enough context.CancelFunc
+	s.sending, enough = context.WithCancel(s.ctx)
+	defer enough()
+	go func() {
+		select {
+		case <-job.Enough:
+			enough()
+		case <-s.sending.Done():
+		}
+	}()
+	if err := precise.SleepUntil(s.sending, begin); err != nil && !job.stopped() {
 		return ignoreEnd(ctx, err)
 	}
 	if job.Concurrency > 0 {
@@ -67,9 +77,11 @@ func ignoreEnd(ctx context.Context, err error) error {
 // session is one run of a job.
 type session struct {
 	*blueprint
-	ctx   context.Context
-	begin time.Time
-	rec   *Recorder
+	ctx context.Context
+	// sending is done when nothing new is to be sent: with ctx, or before.
+	sending context.Context
+	begin   time.Time
+	rec     *Recorder
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
@@ -108,7 +120,7 @@ func (s *session) closedLoop(abort context.CancelCauseFunc) {
 		wg    sync.WaitGroup
 	)
 	// Nobody thinks on when the last request has been taken.
-	thinking, enough := context.WithCancel(s.ctx)
+	thinking, enough := context.WithCancel(s.sending)
 	defer enough()
 	senders := int64(s.job.Concurrency)
 	if s.job.Requests > 0 {
@@ -118,7 +130,7 @@ func (s *session) closedLoop(abort context.CancelCauseFunc) {
 		wg.Go(func() {
 			out := newSender(s, s.target(i))
 			defer out.close()
-			for s.ctx.Err() == nil && (s.job.Duration == 0 || s.since() < s.job.Duration) {
+			for s.sending.Err() == nil && (s.job.Duration == 0 || s.since() < s.job.Duration) {
 				k := taken.Add(1) - 1
 				if s.job.Requests > 0 && k >= s.job.Requests {
 					return
@@ -219,18 +231,20 @@ func (r *relay) follow(me *runner) {
 }
 
 // await watches the clock for request k. It is not ok when there is no such
-// request or the load has been ended; requests that were due by then are
-// recorded as never sent.
+// request or the load has been ended; unless that was by Enough, requests that
+// were due by then are recorded as never sent.
 func (r *relay) await(k int64) (due time.Duration, ok bool) {
 	due, ok = r.schedule.Due(k)
 	if !ok {
 		return 0, false
 	}
-	err := precise.SleepUntil(r.ctx, r.begin.Add(due))
-	if err == nil {
+	err := precise.SleepUntil(r.sending, r.begin.Add(due))
+	switch {
+	case err == nil:
 		return due, true
-	}
-	if r.ctx.Err() == nil {
+	case r.job.stopped():
+		return 0, false
+	case r.ctx.Err() == nil:
 		r.abort(fmt.Errorf("load: %w", err))
 	}
 	r.never(r.rec, k, r.since())

@@ -69,6 +69,20 @@ type Job struct {
 	Seed uint64 `json:"seed"`
 	// Share is the part of all this that is to be done here.
 	Share Share `json:"share,omitzero"`
+	// Enough, when it is closed, ends the load early and gently: nothing new
+	// is sent, what is in flight comes to its end. Requests that were due and
+	// wait for a connection are let go, and count nowhere. nil: never.
+	Enough <-chan struct{} `json:"-"`
+}
+
+// stopped reports whether there has been enough.
+func (j Job) stopped() bool {
+	select {
+	case <-j.Enough:
+		return true
+	default:
+		return false
+	}
 }
 
 // Request is one kind of request of the mix. Over TCP it has a Payload, else
@@ -98,7 +112,7 @@ type Schedule interface {
 // Transport sends a job's requests from the instant begin on, which should carry
 // a monotonic clock reading, and records each one. It returns when the last one has been answered, has failed or has timed
 // out. A done context ends it early: nothing new is sent, what is in flight is
-// cut off and recorded as failed. The error says that the job could not be run
+// cut off and recorded as failed. Job.Enough ends it early, too. The error says that the job could not be run
 // at all; failing requests are no error.
 type Transport interface {
 	// Name is one of the names that Choose knows.

@@ -35,7 +35,7 @@ func (p *poller) open() (err error) {
 		return errors.Join(fmt.Errorf("create an eventfd: %w", err), unix.Close(p.epoll))
 	}
 	p.events = make([]unix.EpollEvent, maxEvents)
-	err = p.add(p.eventfd, unix.EPOLLIN, waker)
+	err = p.add(p.eventfd, unix.EPOLLIN|unix.EPOLLET, waker)
 	if err == nil {
 		// By default the kernel may be 50 µs late to save wakeups.
 		err = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)

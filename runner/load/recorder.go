@@ -42,6 +42,8 @@ type Recorder struct {
 	pace    pace
 	length  time.Duration
 	sample  *results.SampleAnswer
+	// earliest is the shot that was due first of all that have ended.
+	earliest Shot
 }
 
 // NewRecorder returns a recorder for one run of a job.
@@ -85,6 +87,9 @@ func (n nameTable) told() bool { return len(n.all) > 1 && len(n.all) <= results.
 func (r *Recorder) Record(s Shot) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.sent == 0 || s.Due < r.earliest.Due {
+		r.earliest = s
+	}
 	r.sent++
 	if r.job.Concurrency == 0 {
 		r.pace.add(s)
@@ -203,7 +208,7 @@ func (r *Recorder) handOut(length time.Duration, emit func(results.Interval) err
 func (r *Recorder) Final(began time.Time) (results.Final, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	final := results.Final{Phase: r.job.Phase, Began: began, Length: r.length, Due: r.sent}
+	final := results.Final{Phase: r.job.Phase, Began: began, Length: r.length, Due: r.sent, First: r.earliest.Done - r.earliest.Due}
 	if r.sample != nil {
 		final.Sample = *r.sample
 	}
@@ -214,10 +219,13 @@ func (r *Recorder) Final(began time.Time) (results.Final, error) {
 		}
 		final.Due = schedule.Total()
 		final.Seconds, final.Behind = r.pace.summary()
-		if r.sent == final.Due {
+		switch {
+		case r.sent == final.Due:
 			// What comes after the last due instant belongs to the load: a
 			// rate that ends low would else seem higher than it was.
 			final.Length = max(final.Length, r.job.Duration)
+		case r.job.stopped():
+			final.Due = r.sent
 		}
 	}
 	return final, nil

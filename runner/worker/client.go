@@ -88,6 +88,10 @@ func (c *Client) Run(ctx context.Context, phase results.Phase, begin func() (tim
 	return final, errors.Join(fmt.Errorf("load ended early: %w", ctx.Err()), err)
 }
 
+// End asks for an early end of the job that is under way: what is in flight
+// comes to its end, and its Final follows. It is for the each of Run.
+func (c *Client) End(ctx context.Context) error { return c.tell(ctx, End{End: true}) }
+
 // drainWhenDone makes the worker end when ctx is done: stdin first, so that it
 // reports the rest, by force when it does not. The returned function ends the
 // watch and says what went wrong with it.

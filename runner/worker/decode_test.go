@@ -65,6 +65,23 @@ func FuzzStart(f *testing.F) {
 	})
 }
 
+// FuzzEnd: no text both begins a phase and ends one.
+func FuzzEnd(f *testing.F) {
+	f.Add(`{"end":true}`)
+	f.Add(`{"end":false}`)
+	f.Add(`{"end":true,"begin":"2026-11-21T10:00:00Z"}`)
+	f.Add(`{"begin":"2026-11-21T10:00:00Z"}`)
+	f.Add(`{"END":true} `)
+	f.Fuzz(func(t *testing.T, text string) {
+		if decodeEnd([]byte(text)) != nil {
+			return
+		}
+		if start, err := decodeStart([]byte(text)); err == nil {
+			t.Errorf("%q is an end and the start %v", text, start)
+		}
+	})
+}
+
 // TestStartBetweenClocks has the runner's clock wrong by anything: the worker
 // begins all the same, not before it is told to and not later than was meant.
 func TestStartBetweenClocks(t *testing.T) {

@@ -7,6 +7,7 @@
 //	worker → runner   {"type":"ready","phase":"warmup"}
 //	runner → worker   {"begin":"2026-11-21T10:00:00.25Z","ahead_ns":20000000}
 //	worker → runner   {"type":"interval",…}                          each second
+//	runner → worker   {"end":true}                                   if it wants the phase to end early
 //	worker → runner   {"type":"final","phase":"warmup",…}
 //	worker → runner   {"type":"ready","phase":"measure"}             and so on
 //
@@ -38,6 +39,13 @@ type Start struct {
 	// Ahead is how far away Begin was when the line was written; 0 or less
 	// means at once.
 	Ahead time.Duration `json:"ahead_ns"`
+}
+
+// End is the line that ends a phase early: nothing new is sent, what is in
+// flight comes to its end, and the Final follows. Between phases it is ignored:
+// it may have crossed the Final of the phase that it was meant for.
+type End struct {
+	End bool `json:"end"` // true
 }
 
 // from returns the begin by the worker's clock, which shows now. On one host

@@ -175,6 +175,8 @@ type station struct {
 // phase carries out one job. Its Final has been written when it returns nil,
 // or when it returns the cause for which the load was ended early.
 func (w *station) phase(ctx context.Context, job load.Job) error {
+	enough := make(chan struct{})
+	job.Enough = enough
 	recorder := load.NewRecorder(job)
 	if err := w.sayReady(job); err != nil {
 		return err
@@ -185,11 +187,17 @@ func (w *station) phase(ctx context.Context, job load.Job) error {
 	}
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
-	var failed error
-	finished := make(chan struct{})
+	var failed, unasked error
+	finished, heard := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(finished)
 		failed = w.transport.Run(loading, job, begin, recorder)
+	}()
+	go func() {
+		defer close(heard)
+		if unasked = w.awaitEnd(finished, enough); unasked != nil {
+			stop()
+		}
 	}()
 	broken := recorder.Emit(begin, finished, func(i results.Interval) (err error) {
 		if i.Worker, err = w.usage.read(); err != nil {
@@ -199,7 +207,8 @@ func (w *station) phase(ctx context.Context, job load.Job) error {
 	})
 	stop() // without a reader the load is for nothing
 	<-finished
-	if err := errors.Join(failed, broken); err != nil {
+	<-heard
+	if err := errors.Join(failed, broken, unasked); err != nil {
 		return err
 	}
 	cause := context.Cause(ctx)
@@ -231,15 +240,50 @@ func (w *station) sayFinal(recorder *load.Recorder, begin time.Time) error {
 // awaitStart waits for the start signal and returns the begin of the phase by
 // the monotonic clock, so that a step of the wall clock moves nothing.
 func (w *station) awaitStart(ctx context.Context) (time.Time, error) {
-	text, err := next(ctx, w.lines)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("wait for the start signal: %w", err)
+	for {
+		text, err := next(ctx, w.lines)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("wait for the start signal: %w", err)
+		}
+		if decodeEnd(text) == nil {
+			continue // it was for the phase before, which had ended by itself
+		}
+		start, err := decodeStart(text)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("start signal: %w", err)
+		}
+		return start.from(time.Now()), nil
 	}
-	start, err := decodeStart(text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("start signal: %w", err)
+}
+
+// awaitEnd closes enough when the runner asks for the end of the phase. It
+// returns when the phase has finished, or when a line is no such request.
+func (w *station) awaitEnd(finished <-chan struct{}, enough chan<- struct{}) error {
+	for {
+		select {
+		case <-finished:
+			return nil
+		case text := <-w.lines:
+			if err := decodeEnd(text); err != nil {
+				return fmt.Errorf("a line that nobody asked for: %w", err)
+			}
+			if enough != nil {
+				close(enough)
+				enough = nil
+			}
+		}
 	}
-	return start.from(time.Now()), nil
+}
+
+func decodeEnd(text []byte) error {
+	var e End
+	if err := decodeStrictly(text, &e); err != nil {
+		return err
+	}
+	if !e.End {
+		return errors.New(`"end" is not true`)
+	}
+	return nil
 }
 
 func decodeStart(text []byte) (Start, error) {

@@ -211,6 +211,47 @@ func TestLoadEndsEarly(t *testing.T) {
 	}
 }
 
+// TestPhaseIsEndedByTheRunner: the next one goes on as if nothing had been, even
+// when the end came too late for the phase that it was meant for.
+func TestPhaseIsEndedByTheRunner(t *testing.T) {
+	url, hits := serve(t)
+	client := worker.NewClient(launch(t, "worker"))
+	warmup := endless(url)
+	warmup.Phase = results.Warmup
+	if err := client.Begin(t.Context(), planOf(warmup, closed(results.Warmup, url, 10), closed(results.Measure, url, 50))); err != nil {
+		t.Fatal(err)
+	}
+	ended := &log{}
+	final, err := client.Run(t.Context(), results.Warmup, now, func(l results.Line) error {
+		if _, ok := l.(results.Interval); ok {
+			// Saying it twice changes nothing.
+			if err := errors.Join(client.End(t.Context()), client.End(t.Context())); err != nil {
+				return err
+			}
+		}
+		return ended.add(l)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ended.sum.Failed != 0 || ended.sum.Sent != hits.Load() || final.Due != ended.sum.Sent || final.Length > time.Minute {
+		t.Errorf("%+v of %d due in %v; the server had %d", ended.sum, final.Due, final.Length, hits.Load())
+	}
+	late := func(l results.Line) error {
+		if _, ok := l.(results.Final); ok {
+			return client.End(t.Context())
+		}
+		return nil
+	}
+	if _, err := client.Run(t.Context(), results.Warmup, now, late); err != nil {
+		t.Fatal(err)
+	}
+	measured := &log{}
+	if _, err := client.Run(t.Context(), results.Measure, now, measured.add); err != nil || measured.sum.OK != 50 {
+		t.Errorf("%+v, %v; want 50 answers", measured.sum, err)
+	}
+}
+
 func TestStuckWorkerIsStopped(t *testing.T) {
 	client := worker.NewClient(launch(t, "stuck"))
 	if err := client.Begin(t.Context(), planOf(endless("http://127.0.0.1:1"))); err != nil {
@@ -367,6 +408,8 @@ func TestBadOrders(t *testing.T) {
 		"no start":            {plan, nil, "wait for the start signal: stdin ended"},
 		"bad start":           {plan, []string{"go"}, "start signal: invalid"},
 		"start with no begin": {plan, []string{"{}"}, `no "begin"`},
+		"no end":              {plan, []string{`{"begin":"2026-01-01T00:00:00Z"}`, `{"end":false}`}, `nobody asked for: "end" is not true`},
+		"second start":        {plan, []string{`{"begin":"2026-01-01T00:00:00Z"}`, `{"begin":"2026-01-01T00:00:00Z"}`}, "nobody asked for"},
 		"talkative":           {plan, strings.Split(strings.Repeat(`{"begin":"2026-01-01T00:00:00Z"} `, 40), " "), "nobody asked for"},
 	} {
 		t.Run(name, func(t *testing.T) {

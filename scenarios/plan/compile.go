@@ -57,7 +57,7 @@ func Compile(s *scenarios.Scenario, opt Options) (*Plan, error) {
 		random.Shuffle(len(cells), func(i, j int) { cells[i], cells[j] = cells[j], cells[i] })
 		for _, cell := range cells {
 			cell.Index, cell.Repetition = len(p.Trials)+1, repetition
-			cell.Estimate += s.Warmup
+			cell.Estimate += s.Warmup.For
 			p.Trials = append(p.Trials, cell)
 		}
 	}

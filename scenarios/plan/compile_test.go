@@ -128,7 +128,7 @@ func TestEstimates(t *testing.T) {
 			{Name: "few", Mode: scenarios.Closed, Requests: 10, Concurrency: 1},
 			{Name: "many", Mode: scenarios.Closed, Requests: 30_000, Concurrency: 1},
 		},
-		Warmup: 3 * time.Second, Trials: 1,
+		Warmup: scenarios.Warmup{For: 3 * time.Second}, Trials: 1,
 	}
 	got := map[string]time.Duration{}
 	p := compile(t, s, plan.Options{})

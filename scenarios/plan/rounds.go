@@ -53,7 +53,7 @@ func Rounds(s *scenarios.Scenario, opt RoundOptions, n int, candidateFirst func(
 		}
 		for _, t := range order {
 			t.Index, t.Repetition = len(p.Trials)+1, round+1
-			t.Estimate += s.Warmup
+			t.Estimate += s.Warmup.For
 			p.Trials = append(p.Trials, t)
 		}
 	}

@@ -1,0 +1,158 @@
+package analysis
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"plimsoll/internal/units"
+	"plimsoll/results"
+)
+
+const (
+	// A cold start: the worst request of the first coldWithin of the warm-up
+	// took at least coldFactor times the p50 of the measured time, and
+	// coldBeyond times as long as the longest request in it.
+	coldWithin = 10 * time.Second
+	coldFactor = 10
+	coldBeyond = 2
+)
+
+// ColdStart is what the first to arrive at fresh replicas met, over the trials
+// that were warmed up. All in ns.
+type ColdStart struct {
+	First Range `json:"first_ns"`
+	Worst Range `json:"worst_ns"`
+	// SteadyAfter is over the trials that tell it; nil where none does.
+	SteadyAfter *Range `json:"steady_after_ns,omitempty"`
+}
+
+// addState adds what the trials say of warm-up and steady state.
+func (c *Cell) addState(g *cellGroup) {
+	for _, o := range g.valid() {
+		if ok, _ := o.MayBeCompared(); !ok {
+			c.Unsteady++
+		}
+	}
+	var first, worst, after []float64
+	for _, o := range g.shown() {
+		s := o.ColdStart
+		if s == nil {
+			continue
+		}
+		first, worst = append(first, float64(s.First)), append(worst, float64(s.Worst))
+		if s.SteadyAfter > 0 {
+			after = append(after, float64(s.SteadyAfter))
+		}
+	}
+	if len(first) == 0 {
+		return
+	}
+	c.ColdStart = &ColdStart{First: rangeOf(first), Worst: rangeOf(worst)}
+	if len(after) > 0 {
+		c.ColdStart.SteadyAfter = new(rangeOf(after))
+	}
+}
+
+// shows reports whether the cell's figures are also those of the trial.
+func (c *Cell) shows(t *TrialDetail) bool {
+	ok, _ := t.MayBeCompared()
+	return ok || c.Counted == 0 && (c.Unsteady == 0 || t.Validity.Verdict != results.Invalid)
+}
+
+// steadyLabel says in how many of the trials the system was in which state:
+// "steady", "steady in 4 of 5, drifting in 1".
+func steadyLabel(trials []*observed) string {
+	count := map[string]int{}
+	var states []string
+	for _, o := range trials {
+		state := notTold
+		if o.Steady != nil {
+			state = string(o.Steady.Verdict)
+		}
+		if count[state]++; count[state] == 1 {
+			states = append(states, state)
+		}
+	}
+	if len(states) == 1 {
+		return states[0]
+	}
+	slices.SortStableFunc(states, func(a, b string) int { return cmp.Compare(count[b], count[a]) })
+	for i, state := range states {
+		states[i] = fmt.Sprintf("%s in %d", state, count[state])
+		if i == 0 {
+			states[i] += fmt.Sprintf(" of %d", len(trials))
+		}
+	}
+	return strings.Join(states, ", ")
+}
+
+// findUnsteady names the trials that were not in a steady state.
+func findUnsteady(_ *Cell, g *cellGroup) []Finding {
+	var list []Finding
+	for _, o := range g.valid() {
+		if o.Steady.Unsteady() {
+			list = append(list, Finding{
+				Kind: "unsteady", What: "A trial whose system was not in a steady state is shown but takes part in no comparison or decision.",
+				Evidence: fmt.Sprintf("%s%s: %s", trialOf(o, g), o.Steady.Verdict, o.Steady.Why),
+			})
+		}
+	}
+	return list
+}
+
+// findCold looks for first requests that took far longer than any once the
+// system was warm.
+func findCold(_ *Cell, g *cellGroup) []Finding {
+	return inTrials("cold", "A cold start of new replicas: their first requests took far longer than any later one. Who scales out under load meets it.",
+		g.shown(), func(o *observed) string {
+			s, warm := o.ColdStart, o.Latency.Response
+			if s == nil || s.WorstAt > coldWithin || warm.Count == 0 || s.Worst < coldFactor*warm.P50 || s.Worst < coldBeyond*warm.Max {
+				return ""
+			}
+			text := fmt.Sprintf("first request %s, worst %s in the first %s of the warm-up; measured afterwards p50 %s, longest %s",
+				units.Latency(s.First), units.Latency(s.Worst), units.Duration(s.WorstAt), units.Latency(warm.P50), units.Latency(warm.Max))
+			if s.SteadyAfter > 0 {
+				text += "; steady after " + units.Duration(s.SteadyAfter)
+			}
+			return text
+		})
+}
+
+// measured reports whether the cell has figures to go by, be they of a system
+// that was not in a steady state.
+func (c *Cell) measured() bool { return c.Counted+c.Unsteady > 0 }
+
+// neverSteady says why none of the cell's trials may decide anything, though
+// some are valid; empty if one may.
+func (c *Cell) neverSteady() string {
+	if c.Counted > 0 || c.Unsteady == 0 {
+		return ""
+	}
+	var reasons []string
+	for _, t := range c.Detail {
+		if t.Steady.Unsteady() && t.Validity.Verdict != results.Invalid {
+			_, why := t.MayBeCompared()
+			reasons = append(reasons, why)
+		}
+	}
+	return "no trial was in a steady state: " + firstOf(reasons)
+}
+
+// errorShare is the share of failed requests of all trials that are not
+// invalid: a failure counts in whatever state the system was.
+func errorShare(g *cellGroup, c *Cell) float64 {
+	if c.Unsteady == 0 {
+		return c.ErrorRate
+	}
+	var all results.Counts
+	for _, o := range g.valid() {
+		all.Add(o.Requests)
+	}
+	if all.OK+all.Failed == 0 {
+		return c.ErrorRate
+	}
+	return float64(all.Failed) / float64(all.OK+all.Failed)
+}
