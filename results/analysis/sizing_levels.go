@@ -53,6 +53,7 @@ type step struct {
 	verdict Verdict
 	trial   *observed // without its log, which is large
 	host    float64   // share of the machine's CPUs that were in use; 0: unknown
+	limited bool      // it is invalid, by the load generator's doing
 	// unsettled is why it may not show what replicas do in the long run.
 	unsettled string
 }
@@ -96,6 +97,7 @@ func (s *sizer) addStep(t sized) {
 func (s *sizer) step(rate float64, verdict Verdict, o *observed, p results.Provenance) step {
 	st := step{
 		rate: rate, verdict: verdict, trial: &observed{Trial: o.Trial},
+		limited:   verdict == InvalidResult && !slices.Contains(o.Validity.Broken, results.HostSteal),
 		unsettled: size.Unsettled(o.response.Buckets(), 0, o.Duration),
 	}
 	// Of an engine elsewhere the CPUs are not known.
@@ -106,9 +108,13 @@ func (s *sizer) step(rate float64, verdict Verdict, o *observed, p results.Prove
 	return st
 }
 
-// judge holds one trial against all objectives: the worst verdict counts.
+// judge holds one trial against all objectives: the worst verdict counts. A
+// rate above what a stack supports is rarely steady, since its queue grows: that
+// it misses an objective counts all the same, but not that it meets them.
 func (s *sizer) judge(o *observed, load results.LoadSummary, p results.Provenance) (Verdict, string) {
-	g := &cellGroup{environment: o.Environment, load: o.Load, planned: 1, trials: []*observed{o}}
+	judged := *o
+	judged.Steady = nil
+	g := &cellGroup{environment: o.Environment, load: o.Load, planned: 1, trials: []*observed{&judged}}
 	c := summarize(g, load, p)
 	verdict, why := Pass, ""
 	for _, objective := range s.Objectives {
@@ -121,6 +127,9 @@ func (s *sizer) judge(o *observed, load results.LoadSummary, p results.Provenanc
 		case r.Verdict == Inconclusive && verdict == Pass:
 			verdict, why = Inconclusive, r.Why
 		}
+	}
+	if ok, unsteady := o.MayBeCompared(); verdict == Pass && !ok {
+		return Inconclusive, "it met the objectives, but was not steady (" + unsteady + ")"
 	}
 	return verdict, why
 }
@@ -156,7 +165,7 @@ func (l *ladder) climb() found {
 			f.edge = []step{st}
 		case st.verdict == Pass && st.rate > f.Failed:
 			f.above = st.rate
-		case st.verdict == InvalidResult && f.Failed == 0:
+		case st.limited && f.Failed == 0:
 			f.limited = true
 		}
 	}

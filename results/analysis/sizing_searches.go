@@ -85,14 +85,16 @@ func (s *sizer) addSearches(run int) error {
 	return nil
 }
 
-// found is what a search comes to: the rate that it confirmed. None is decided
-// of one that promises nothing.
+// found is what a search comes to: the rate that it confirmed. Where it was not
+// the stack that ended the search, it supports at least that. None is decided of
+// a search that promises nothing.
 func (s CapacitySearch) found() found {
-	switch s.Verdict {
-	case capacity.Supported:
-		return found{Start: size.Start{Met: s.Supported, Failed: s.Supported}, decided: s.Trials}
-	case capacity.AtLeast:
-		return found{Start: size.Start{Met: s.AtLeast}, decided: s.Trials, limited: s.LimitedBy == capacity.Generator}
+	if s.Verdict != capacity.Supported && s.Verdict != capacity.AtLeast {
+		return found{}
 	}
-	return found{}
+	f := found{Start: size.Start{Met: max(s.Supported, s.AtLeast)}, decided: s.Trials, limited: s.LimitedBy == capacity.Generator}
+	if s.LimitedBy == capacity.Objective || s.LimitedBy == capacity.Errors {
+		f.Failed = f.Met
+	}
+	return f
 }

@@ -17,6 +17,7 @@ import (
 	"plimsoll/results"
 	"plimsoll/results/analysis"
 	"plimsoll/results/analysis/size"
+	"plimsoll/results/steady"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
 	"plimsoll/scenarios/prices"
@@ -164,6 +165,17 @@ func TestSizeUp(t *testing.T) {
 	t.Run("answers", func(t *testing.T) { sizeUpAnswers(t, run) })
 	t.Run("knows what it does not know", func(t *testing.T) { sizeUpRefuses(t, run) })
 	t.Run("asks", func(t *testing.T) { sizeUpAsks(t, run) })
+	t.Run("above what is supported a stack is not steady", func(t *testing.T) {
+		drifting := changed(run, func(tr *results.Trial) bool {
+			if tr.Latency.Response.P99 > time.Second {
+				tr.Steady = &results.Steadiness{Verdict: steady.Drifting}
+			}
+			return true
+		}, nil)
+		if s := sizeUp(t, analysis.SizeQuery{Rate: 350}, drifting); s.Answer.Verdict != size.Answered {
+			t.Errorf("%+v", s.Answer)
+		}
+	})
 	t.Run("golden", func(t *testing.T) {
 		// Package report is tested with these, too.
 		for name, s := range map[string]*analysis.Sizing{
@@ -258,6 +270,16 @@ func sizeUpRefuses(t *testing.T, run *results.Run) {
 			}
 			return true
 		}), analysis.SizeQuery{Rate: 350}, size.Beyond, []string{"the load generator was the limit"}},
+		{"steady nowhere", only(func(tr *results.Trial) bool {
+			tr.Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "the p99 rises"}
+			return true
+		}), analysis.SizeQuery{Rate: 350}, size.TooFew, []string{"it met the objectives, but was not steady (drifting: the p99 rises)", "measure lower ones"}},
+		{"the host stole CPU time", only(func(tr *results.Trial) bool {
+			if tr.RequestedRate >= 400 {
+				tr.Validity = results.Validity{Verdict: results.Invalid, Reasons: []string{"the host stole CPU time"}, Broken: []results.Criterion{results.HostSteal}}
+			}
+			return true
+		}), analysis.SizeQuery{Rate: 350}, size.Beyond, []string{"the host stole CPU time", "no rate failed in 3 of 3 starts"}},
 		{"the machine is used up", changed(run, func(tr *results.Trial) bool {
 			tr.Worker.CPU = 50 * time.Second
 			return true
@@ -332,5 +354,71 @@ func sizeUpAsks(t *testing.T, run *results.Run) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// searched makes a run of a capacity search at each scale, of a stack whose p99
+// grows as the rate comes near to what its curve says.
+func searched(t *testing.T, id string, curve size.Curve, highest float64) *results.Run {
+	t.Helper()
+	scales := []scenarios.Scale{{"web": 1}, {"web": 2}, {"web": 4}}
+	run := &results.Run{Dir: t.TempDir(), Manifest: results.Manifest{
+		ID: id, Scenario: "shop", Objectives: []string{"p(99) < 250ms"}, Environments: []string{"production"}, Plan: plan.Plan{Seed: 5},
+		Loads:    map[string]results.LoadSummary{"steady": {Mode: "open", Pattern: "open loop of a constant rate"}, "other": {Mode: "open", Pattern: "another"}},
+		Capacity: &results.Capacity{Environment: "production", Load: "steady", Scales: scales, From: 50, To: highest, Block: time.Minute},
+	}}
+	r := rand.New(rand.NewPCG(uint64(len(id)), uint64(id[len(id)-1])))
+	for {
+		var trials []results.Trial
+		for _, st := range run.Trials {
+			trials = append(trials, st.Trial)
+		}
+		found, err := analysis.JudgeCapacity(run.Manifest, trials)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found.Next == nil {
+			return run
+		}
+		next := *found.Next
+		used := next.Rate / (curve.At(float64(next.Scale["web"])) * math.Exp(.02*r.NormFloat64()))
+		p99 := time.Duration(float64(10*time.Millisecond) / max(1-used, .005))
+		run.Manifest.Plan.Trials = append(run.Manifest.Plan.Trials, next)
+		n := int64(60 * next.Rate)
+		run.Trials = append(run.Trials, results.StoredTrial{Dir: run.Dir, Trial: results.Trial{
+			Environment: "production", Scale: map[string]int{"web": next.Scale["web"], "proxy": 1}, Load: "steady", Trial: next.Repetition, Index: next.Index,
+			Mode: "open", RequestedRate: next.Rate, Duration: time.Minute, Requests: results.Counts{Sent: n, OK: n},
+			Latency:  results.LatencyStats{Response: results.Stats{Count: n, P50: p99 / 3, P99: p99, P999: p99 * 2, Max: p99 * 3, Mean: p99 / 3}},
+			Validity: results.Validity{Verdict: results.Valid},
+		}})
+	}
+}
+
+// Each search is one start.
+func TestSizeUpOfCapacitySearches(t *testing.T) {
+	runs := []*results.Run{searched(t, "a", shop, 5000), searched(t, "b", shop, 5000), searched(t, "c", shop, 5000)}
+	s := sizeUp(t, analysis.SizeQuery{Rate: 220}, runs...)
+	if s.Answer.Verdict != size.Answered || s.Answer.Low < 3 || s.Answer.High > 4 {
+		t.Errorf("%+v", s.Answer)
+	}
+	for _, l := range s.Levels {
+		if true := shop.At(float64(l.Replicas)); len(l.Starts) != 3 || l.Supported > true || l.Supported < .8*true {
+			t.Errorf("%v carry: %+v", true, l)
+		}
+	}
+	if one := sizeUp(t, analysis.SizeQuery{Rate: 220}, runs[0]); one.Answer.Reason != size.TooFew || one.Answer.Carried != 0 {
+		t.Errorf("%+v", one.Answer)
+	}
+	low := sizeUp(t, analysis.SizeQuery{Rate: 220}, searched(t, "d", shop, 150))
+	if l := low.Levels[len(low.Levels)-1]; l.Known() || l.Starts[0].Met != 150 {
+		t.Errorf("a search that ended at its highest rate: %+v", l)
+	}
+	_, err := analysis.SizeUp(runs, analysis.SizeQuery{Rate: 220, Objectives: objectives("p(99) < 1s")})
+	var choice *analysis.ChoiceError
+	if !errors.As(err, &choice) || !strings.Contains(err.Error(), "says nothing about other objectives") {
+		t.Errorf("%v", err)
+	}
+	if s := sizeUp(t, analysis.SizeQuery{Rate: 220, Objectives: objectives("p99<250ms")}, runs...); s.Answer.Verdict != size.Answered {
+		t.Errorf("the same objective, written otherwise: %+v", s.Answer)
 	}
 }
