@@ -85,6 +85,7 @@ func (c cell) truth(scale float64) (rate float64, n int, ok bool) {
 // outcome counts what a cell's sessions said.
 type outcome struct {
 	sessions, answered, rejected, covered, unbounded, wide int
+	right                                                  int // answers that hold the true number
 
 	lows, highs []int
 }
@@ -125,6 +126,9 @@ func (c cell) play(sessions int) (outcome, error) {
 		}
 		if low <= n && n <= high {
 			o.covered++
+			if a.Verdict == Answered {
+				o.right++
+			}
 		}
 		if high-low > 1 {
 			o.wide++
@@ -206,6 +210,12 @@ func TestIntervals(t *testing.T) {
 		if got, want := share(o.covered, o.judged()), .90-slack(.90, max(1, o.judged())); o.judged() > 0 && got < want {
 			t.Errorf("%s: covered %.1f %%", name, 100*got)
 		}
+		if got, want := share(o.right, o.answered), .90-slack(.90, max(1, o.answered)); o.answered > 0 && got < want {
+			t.Errorf("%s: %.1f %% of the answers hold the true number", name, 100*got)
+		}
+		if c.target < 1 && c.cv < .05 && c.step == 0 && c.starts >= Starts && share(o.wide, o.judged()) > .01+slack(.01, o.judged()) {
+			t.Errorf("%s: %d of %d intervals are wider than one replica", name, o.wide, o.sessions)
+		}
 		if (c.starts == 1 || c.target > stretch+1e-9) && o.unbounded < o.judged() {
 			t.Errorf("%s: %d of %d sessions have an upper limit", name, o.judged()-o.unbounded, o.sessions)
 		}
@@ -222,8 +232,8 @@ func TestIntervals(t *testing.T) {
 
 func table(list []cell, outcomes map[cell]outcome, sessions int) string {
 	var w strings.Builder
-	fmt.Fprintf(&w, "%d sessions in each cell. Of those in which the curve was not rejected: how often the interval holds the true number, the median interval, how often it is wider than one replica, how often it has no upper limit.\n\n", sessions)
-	w.WriteString("| system | levels × starts, cv | target | true | answered | rejected | covered | interval | wide | no upper limit |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&w, "%d sessions in each cell. Of those in which the curve was not rejected: how often the interval holds the true number (and, of those that are answers, how often), the median interval, how often it is wider than one replica, how often it has no upper limit.\n\n", sessions)
+	w.WriteString("| system | levels × starts, cv | target | true | answered | rejected | covered (answers) | interval | wide | no upper limit |\n|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, c := range list {
 		o := outcomes[c]
 		_, n, ok := c.truth(1)
@@ -231,13 +241,17 @@ func table(list []cell, outcomes map[cell]outcome, sessions int) string {
 		if !ok {
 			truth = "never"
 		}
+		right := "–"
+		if o.answered > 0 {
+			right = fmt.Sprintf("%.1f %%", 100*share(o.right, o.answered))
+		}
 		ladder := ""
 		if c.step > 0 {
 			ladder = fmt.Sprintf(", rates ×%v", c.step)
 		}
-		fmt.Fprintf(&w, "| %s | {%s} × %d, %.2f%s | %.1f× | %s | %.0f %% | %.1f %% | %.1f %% | [%s, %s] | %.0f %% | %.0f %% |\n",
+		fmt.Fprintf(&w, "| %s | {%s} × %d, %.2f%s | %.1f× | %s | %.0f %% | %.1f %% | %.1f %% (%s) | [%s, %s] | %.0f %% | %.0f %% |\n",
 			systems[c.system].name, strings.ReplaceAll(c.replicas, " ", ","), c.starts, c.cv, ladder, c.target, truth,
-			100*share(o.answered, o.sessions), 100*share(o.rejected, o.sessions), 100*share(o.covered, o.judged()),
+			100*share(o.answered, o.sessions), 100*share(o.rejected, o.sessions), 100*share(o.covered, o.judged()), right,
 			middleOf(o.lows), middleOf(o.highs), 100*share(o.wide, o.judged()), 100*share(o.unbounded, o.judged()))
 	}
 	return w.String()
