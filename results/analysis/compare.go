@@ -56,7 +56,9 @@ func comparisons(doc *Document) []Comparison {
 			}
 			for _, m := range metricsFor(load.Mode, cells) {
 				if !slices.ContainsFunc(cells, func(c *Cell) bool { return m.value(c).Untold }) {
-					list = append(list, compare(m, cells))
+					c := compare(m, cells)
+					c.Headline = m == headlineMetric(doc, load)
+					list = append(list, c)
 				}
 			}
 		}
