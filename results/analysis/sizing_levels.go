@@ -91,6 +91,10 @@ func (s *sizer) addStep(t sized) {
 	if verdict != Pass && verdict != Fail {
 		s.doubts = append(s.doubts, fmt.Sprintf("%s at %s with %s: %s", o.Load, throughput.Text(t.load.Rate), replicaCount(at.replicas), why))
 	}
+	if o.Validity.Verdict == results.Suspect && (verdict == Pass || verdict == Fail) {
+		s.suspect++
+		s.suspected = cmp.Or(s.suspected, firstOf(o.Validity.Reasons))
+	}
 	s.starts[at].steps = append(s.starts[at].steps, s.step(t.load.Rate, verdict, o, m.Provenance))
 }
 

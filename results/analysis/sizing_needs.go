@@ -131,7 +131,15 @@ func (s *sizer) notes() []string {
 			}
 		}
 	}
-	return append(list, distinct(s.doubts)...)
+	if s.suspect > 0 {
+		list = append(list, fmt.Sprintf("%s of those that count are suspect, such as: %s.", plural(s.suspect, "trial"), s.suspected))
+	}
+	doubts := distinct(s.doubts)
+	const most = 5
+	if more := len(doubts) - most; more > 1 {
+		doubts = append(doubts[:most], fmt.Sprintf("and %d more of this kind", more))
+	}
+	return append(list, doubts...)
 }
 
 // differences names what of two runs' circumstances is not the same.

@@ -22,8 +22,10 @@ type sizer struct {
 	shared   bool            // the stack ran on the load generator's machine
 	// atLimit are the trials at the highest rate that met the objectives, by
 	// number of replicas.
-	atLimit map[int][]*observed
-	doubts  []string // about trials that were left out
+	atLimit   map[int][]*observed
+	suspect   int      // trials that count
+	suspected string   // why the first of them is
+	doubts    []string // about trials that were left out
 }
 
 // settleObjectives finds what a rate has to meet.
@@ -84,6 +86,8 @@ func (s *sizer) settleService() error {
 	services := slices.Sorted(maps.Keys(counts))
 	scaled := slices.DeleteFunc(slices.Clone(services), func(name string) bool { return len(counts[name]) < 2 })
 	switch {
+	case len(services) == 0:
+		return choose("no trial of %s says how many replicas there were, as imports do not: size takes runs of this program", s.Environment)
 	case s.Service != "" && !slices.Contains(services, s.Service):
 		return choose("no service of %s is called %q; there are %s", s.Environment, s.Service, strings.Join(services, ", "))
 	case s.Service != "":

@@ -336,6 +336,7 @@ func sizeUpAsks(t *testing.T, run *results.Run) {
 		{"no such environment", run, analysis.SizeQuery{Environment: "cloud"}, `no environment is called "cloud"; there are production`},
 		{"which service", changed(run, func(tr *results.Trial) bool { tr.Scale["static"] = tr.Scale["web"]; return true }, nil), analysis.SizeQuery{}, "several services were scaled: static, web"},
 		{"no such service", run, analysis.SizeQuery{Service: "db"}, `no service of production is called "db"`},
+		{"no scales", changed(run, func(tr *results.Trial) bool { tr.Scale = nil; return true }, nil), analysis.SizeQuery{}, "as imports do not"},
 		{"one scale", changed(run, func(tr *results.Trial) bool { return tr.Scale["web"] == 2 }, nil), analysis.SizeQuery{}, "run the scenario at several scales"},
 		{"which loads", edited(func(m *results.Manifest) {
 			l := m.Loads["at70"]

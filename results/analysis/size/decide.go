@@ -158,14 +158,14 @@ func (a *Answer) decide(m *model, s span) {
 			a.AtMost = s.high
 		}
 		a.beyond(m, s, highest)
-	case a.Rate <= lowest.Supported() && lowest.Replicas > 1:
-		// Below the lowest level nothing was measured either.
-		a.answer(1, max(lowest.Replicas, s.high), m)
-		a.Notes = append(a.Notes, fmt.Sprintf("Fewer than %d replicas were not measured, and may do.", lowest.Replicas))
 	case !s.reached:
 		a.unreachable(m, s)
 	case s.high > last && !a.Parameters:
 		a.beyond(m, s, highest)
+	case a.Rate <= lowest.Supported() && lowest.Replicas > 1:
+		// Below the lowest level nothing was measured either.
+		a.answer(1, max(lowest.Replicas, s.high), m)
+		a.Notes = append(a.Notes, fmt.Sprintf("Fewer than %d replicas were not measured, and may do.", lowest.Replicas))
 	default:
 		a.answer(s.low, s.high, m)
 	}

@@ -2,6 +2,7 @@ package size
 
 import (
 	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -244,5 +245,60 @@ func TestUnsettled(t *testing.T) {
 				t.Errorf("%q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Whatever was measured: an answer is an interpolation with a plan, and without
+// one there is something to do.
+func TestDecideKeepsItsWord(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	seen := map[Reason]int{}
+	for range 400 {
+		curve := Curve{Rate: 100, Contention: r.Float64() / 3, Coherency: r.Float64() * .03}
+		var levels []Level
+		highest := 0.0
+		for n := 1 + r.IntN(2); n < 12 && len(levels) < 5; n += 1 + r.IntN(3) {
+			l := Level{Replicas: n, Limited: r.IntN(20) == 0, HostShare: r.Float64()}
+			odd := 1 - .4*float64(r.IntN(30)/29)
+			for range 2 + r.IntN(4) {
+				x := odd * curve.At(float64(n)) * math.Exp(.1*r.Float64()*r.NormFloat64())
+				s := Start{x, x * (1 + .2*float64(r.IntN(2)))}
+				switch r.IntN(60) {
+				case 0:
+					s.Met = 0
+				case 1:
+					s.Failed = 0
+				}
+				l.Starts = append(l.Starts, s)
+			}
+			highest = max(highest, l.Supported())
+			levels = append(levels, l)
+		}
+		rate := 30 + 400*r.Float64()
+		a, err := Decide(levels, rate, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[a.Reason]++
+		if a.Text == "" || a.Verdict == Answered != (a.Reason == "") {
+			t.Fatalf("%+v", a)
+		}
+		if a.Verdict == Answered {
+			if a.Low < 1 || a.High < a.Low || a.Plan != a.High+1 || rate > highest || a.AtLeast != 0 || a.High > 2*levels[len(levels)-1].Replicas && !a.Parameters {
+				t.Errorf("%v/s of %v: %+v", rate, highest, a)
+			}
+		} else if a.Low != 0 || a.High != 0 || a.Plan != 0 || a.Next == "" || a.AtMost > 0 && (a.AtMost < a.AtLeast || rate > stretch*highest) {
+			t.Errorf("%v/s of %v: %+v", rate, highest, a)
+		}
+		for _, n := range a.Measure {
+			if n < 1 || n > 1000 {
+				t.Errorf("measure %d replicas: %+v", n, a)
+			}
+		}
+	}
+	for _, reason := range []Reason{"", TooFew, Beyond, Unreachable, Rejected} {
+		if seen[reason] == 0 {
+			t.Errorf("never %q: %v", reason, seen)
+		}
 	}
 }
