@@ -3,10 +3,14 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 
 	"plimsoll/internal/testenv"
 	"plimsoll/report"
@@ -70,5 +74,33 @@ func TestSizePage(t *testing.T) {
 	b.Reset()
 	if err := report.SizeMarkdown(&b, hostile); err != nil || strings.Contains(b.String(), "<script>") || strings.Contains(b.String(), "<b>|") {
 		t.Errorf("%v, or names became markup", err)
+	}
+}
+
+func TestSizePageInBrowser(t *testing.T) {
+	browser := testenv.Command(t, "chromium", "chromium", "chromium-browser", "google-chrome")
+	path := filepath.Join(t.TempDir(), "size.html")
+	if err := os.WriteFile(path, []byte(renderSize(t, "html", "size-answered")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	address := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
+	ctx, seen := openBrowser(t, browser)
+	for _, width := range []int64{1280, 390} {
+		do(t, ctx, resize(width), chromedp.Navigate(address))
+		for _, what := range append(evaluate[[]string](t, ctx, overflowing), evaluate[[]string](t, ctx, emptyPlots)...) {
+			t.Errorf("at a width of %d: %s", width, what)
+		}
+		screenshot(t, ctx, fmt.Sprintf("size-%d", width))
+	}
+	checkDark(t, ctx, address)
+	seen.mu.Lock()
+	defer seen.mu.Unlock()
+	for _, r := range seen.requests {
+		if r != address && !strings.HasPrefix(r, "data:") {
+			t.Errorf("the page asks for %s", r)
+		}
+	}
+	for _, e := range seen.errors {
+		t.Errorf("console: %s", e)
 	}
 }
