@@ -56,12 +56,6 @@ func (m *markdownReport) head() {
 	m.topics(verdictTopics(m.doc))
 }
 
-// headlines writes all of them.
-func (m *markdownReport) headlines() {
-	m.topics(verdictTopics(m.doc))
-	m.topics(fasterTopics(m.doc))
-}
-
 // faster says what comparing showed, with the comparisons themselves.
 func (m *markdownReport) faster() {
 	m.topics(fasterTopics(m.doc))
