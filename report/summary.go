@@ -26,8 +26,8 @@ func Summary(w io.Writer, doc *analysis.Document) error {
 	m.gate()
 	m.capacity()
 	m.objectives()
-	m.headlines(analysis.AboutGate, analysis.AboutObjectives) // the tables say it
-	m.comparisons()
+	m.topics(topics(doc, analysis.AboutTrust)) // the others of the verdict's are in the tables
+	m.faster()
 	m.findings()
 	m.missing()
 	m.matrices()

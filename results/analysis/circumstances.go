@@ -108,6 +108,8 @@ func countedText(c *Cell) string {
 	switch {
 	case c.Trials == 0:
 		return "none that was finished"
+	case c.Counted == 0 && c.Unsteady > 0:
+		return "none: " + c.mostlyUnsteady()
 	case c.Counted == 0:
 		return "none: " + plural(c.Trials, "trial") + ", all invalid"
 	}

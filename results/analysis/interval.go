@@ -74,11 +74,12 @@ func trialCounts(a, b int) string {
 
 func logs(values []float64) []float64 { return each(values, math.Log) }
 
-// counted are the cell's trials that may be believed.
+// counted are the cell's trials that may decide anything.
 func (c *Cell) counted() []*results.Trial {
 	var list []*results.Trial
 	for i := range c.Detail {
-		if t := &c.Detail[i].Trial; t.Validity.Verdict != results.Invalid {
+		t := &c.Detail[i].Trial
+		if ok, _ := t.MayBeCompared(); ok {
 			list = append(list, t)
 		}
 	}
