@@ -26,7 +26,7 @@ func Summary(w io.Writer, doc *analysis.Document) error {
 	m.gate()
 	m.capacity()
 	m.objectives()
-	m.topics(topics(doc, analysis.AboutTrust)) // the others of the verdict's are in the tables
+	m.topics(topics(doc, analysis.AboutCapacity, analysis.AboutTrust)) // tables say the others
 	m.faster()
 	m.findings()
 	m.missing()
