@@ -104,7 +104,12 @@ func (t *trial) execute(ctx context.Context) error {
 	if err := t.applyLoad(ctx, way, meters); err != nil {
 		return err
 	}
+	killed, err := t.losses(ctx, state)
+	if err != nil {
+		return err
+	}
 	t.summarize(state, startup, meters)
+	t.addMemory(killed)
 	return nil
 }
 
