@@ -114,7 +114,7 @@ func forest(changes []analysis.Change) ([]forestRow, forestAxis) {
 		}
 		rows = append(rows, r)
 	}
-	return rows, forestAxis{One: 50, Low: ratioText(math.Exp(-reach)), High: ratioText(math.Exp(reach))}
+	return rows, forestAxis{One: 50, Low: analysis.Times(math.Exp(-reach)), High: analysis.Times(math.Exp(reach))}
 }
 
 // comparePlots draws both sides of a pair into one plot each.
@@ -156,14 +156,11 @@ func (p *comparePlots) add(f plotFigure, draw func(string, []plot.Line) ([]byte,
 func (p *comparePlots) byPercentile() error {
 	var lines []plot.Line
 	for i, s := range p.sides {
-		line := plot.Line{Colour: i}
-		for _, pt := range s.cell.Curve {
-			line.Points = append(line.Points, plot.Point{X: pt.Percentile, Y: float64(pt.Latency)})
-		}
-		lines = append(lines, line)
+		lines = append(lines, curveLines(s.cell, plot.Line{Colour: i})...)
 	}
 	return p.add(plotFigure{
-		Title: "Latency by percentile", Caption: "All trials of a side together, up to where ten requests remain above. Lower is better.", Keys: p.keys(),
+		Title: "Latency by percentile", Caption: "All trials of a side together, up to where ten requests remain above. Lower is better.",
+		Keys: append(p.keys(), faintKeys(lines)...),
 	}, plot.LatencyByPercentile, lines)
 }
 

@@ -109,7 +109,7 @@ func countedText(c *Cell) string {
 	case c.Trials == 0:
 		return "none that was finished"
 	case c.Counted == 0 && c.Unsteady > 0:
-		return "none: " + c.neverSteady()
+		return "none: " + c.mostlyUnsteady()
 	case c.Counted == 0:
 		return "none: " + plural(c.Trials, "trial") + ", all invalid"
 	}

@@ -56,7 +56,9 @@ func comparisons(doc *Document) []Comparison {
 			}
 			for _, m := range metricsFor(load.Mode, cells) {
 				if !slices.ContainsFunc(cells, func(c *Cell) bool { return m.value(c).Untold }) {
-					list = append(list, compare(m, cells))
+					c := compare(m, cells)
+					c.Headline = m == headlineMetric(doc, load)
+					list = append(list, c)
 				}
 			}
 		}
@@ -168,8 +170,8 @@ func doubts(m Metric, cells []*Cell) []string {
 	list := []string{}
 	var suspects []string
 	for _, c := range cells {
-		if why := c.neverSteady(); why != "" {
-			list = append(list, "of "+c.Environment+" "+why)
+		if why := c.mostlyUnsteady(); why != "" {
+			list = append(list, c.Environment+": "+why)
 			continue
 		}
 		switch {
@@ -259,7 +261,7 @@ func scaling(doc *Document, m Metric, from, to *Cell) Scaling {
 func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	var list []string
 	for _, c := range []*Cell{from, to} {
-		if why := c.neverSteady(); why != "" {
+		if why := c.mostlyUnsteady(); why != "" {
 			list = append(list, why+" "+at(c.Scale))
 		}
 		if c.Stall != nil {
@@ -276,7 +278,7 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	if pinned := pinnedIn(doc, to); pinned != "" {
 		list = append(list, pinned)
 	}
-	if d := min(from.Duration.Min, to.Duration.Min); d < float64(steadyAfter) {
+	if d := min(from.Duration.Min, to.Duration.Min); d < float64(steadyAfter) && !(from.knownSteady() && to.knownSteady()) {
 		list = append(list, fmt.Sprintf("measured for less than the %v that can show a steady state", steadyAfter))
 	}
 	fewest := min(from.Counted, to.Counted)

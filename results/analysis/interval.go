@@ -27,7 +27,7 @@ func (i Interval) Text() string {
 	if i.None != "" {
 		return ""
 	}
-	return times(i.Low) + " to " + times(i.High)
+	return Times(i.Low) + " to " + Times(i.High)
 }
 
 // clause is an interval as part of a sentence, after the ratio.
