@@ -17,15 +17,16 @@ import (
 func Markdown(w io.Writer, doc *analysis.Document) error {
 	m := &markdownReport{doc: doc}
 	m.head()
+	m.findings()
 	m.gate()
 	m.capacity()
-	m.findings()
 	m.faster()
 	m.objectives()
 	m.matrices()
 	m.warmups()
 	m.requests()
 	m.replicas()
+	m.balancers()
 	m.missing()
 	m.rest()
 	_, err := w.Write(m.b.Bytes())
