@@ -26,6 +26,7 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.warmups()
 	m.requests()
 	m.replicas()
+	m.balancers()
 	m.missing()
 	m.rest()
 	_, err := w.Write(m.b.Bytes())

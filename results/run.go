@@ -58,6 +58,9 @@ type LoadSummary struct {
 	Rate      float64       `json:"rate,omitempty"`
 	Duration  time.Duration `json:"duration_ns,omitempty"`
 	KeepAlive bool          `json:"keepalive"`
+	// Pattern says all that an open loop of a constant rate is, but for its
+	// rate and duration; empty of other loads.
+	Pattern string `json:"pattern,omitempty"`
 	// Caution is what latencies of an imported load have to be read with, where
 	// its mode does not say it.
 	Caution string `json:"caution,omitempty"`

@@ -91,6 +91,7 @@ func loadSummaries(s *scenarios.Scenario) (map[string]results.LoadSummary, error
 			Mode: string(l.Mode), Text: l.Text() + ", " + connections,
 			Requests: l.Requests, Concurrency: l.Concurrency, Think: l.Think,
 			Rate: rate, Duration: l.Duration, KeepAlive: l.KeepAlive,
+			Pattern: l.Pattern(),
 		}
 	}
 	return summaries, nil

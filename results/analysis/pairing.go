@@ -334,9 +334,9 @@ func (p *Pair) change(m Metric) Change {
 	case c.Ratio == 0:
 		c.Text += "; no ratio: " + c.Interval.None
 	case c.Interval.None != "":
-		c.Text += fmt.Sprintf("; B ÷ A %s, no interval: %s", times(c.Ratio), c.Interval.None)
+		c.Text += fmt.Sprintf("; B ÷ A %s, no interval: %s", Times(c.Ratio), c.Interval.None)
 	default:
-		c.Text += fmt.Sprintf("; B ÷ A %s (%.0f %%: %s), %s", times(c.Ratio), 100*Confidence, c.Interval.Text(), c.Reading)
+		c.Text += fmt.Sprintf("; B ÷ A %s (%.0f %%: %s), %s", Times(c.Ratio), 100*Confidence, c.Interval.Text(), c.Reading)
 	}
 	return c
 }
@@ -372,9 +372,23 @@ func withholds(m Metric, a, b *Cell) string {
 		return fmt.Sprintf("%s of the requests to A failed and %s of those to B, so the rest are not the same requests", percent(x), percent(y))
 	}
 	for _, side := range pairOf(a, b) {
+		if why := side.mostlyUnsteady(); why != "" {
+			return "of " + side.name + " " + why
+		}
+	}
+	for _, side := range pairOf(a, b) {
 		if s := side.Stall; s != nil && (m == throughput || m == tail) {
-			return fmt.Sprintf("%s of %s waited in one stall and hold %.0f %% of all request time, so its %s follows from how many requests were sent",
-				plural(int(s.Requests), "request"), side.name, 100*s.Share, m.Name)
+			return fmt.Sprintf("%s of %s waited in one stall and hold %s of all request time, so its %s follows from how many requests were sent",
+				plural(int(s.Requests), "request"), side.name, s.shareText(), m.Name)
+		}
+	}
+	// An emulated distance is told with every figure; one that was not asked for
+	// makes a ratio of distances.
+	if (a.RoundTrips != nil) != (b.RoundTrips != nil) && a.Link == b.Link && (latency || m == throughput) {
+		for _, side := range pairOf(a, b) {
+			if r := side.RoundTrips; r != nil {
+				return fmt.Sprintf("%s is bound by %s", side.name, r.shortText())
+			}
 		}
 	}
 	if !latency {

@@ -256,9 +256,9 @@ func TestChange(t *testing.T) {
 		})
 	}
 	few := func(c *Cell) *Cell { return edit(c, func(t *results.Trial) { t.Latency.Response.Count = 400 }) }
-	unsteady := func(c *Cell) *Cell { // its last trial
-		c.Counted, c.Unsteady = c.Counted-1, 1
-		c.Detail[len(c.Detail)-1].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
+	unsteady := func(c *Cell) *Cell { // its last trial that was not yet
+		c.Counted, c.Unsteady = c.Counted-1, c.Unsteady+1
+		c.Detail[c.Counted].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
 		return c
 	}
 	inLoop := func(c *Cell) *Cell {
@@ -268,6 +268,10 @@ func TestChange(t *testing.T) {
 	stalled := func(c *Cell) *Cell {
 		c.Stall = &Stall{Requests: 10, Share: .72}
 		return inLoop(c)
+	}
+	distant := func(c *Cell) *Cell {
+		c.RoundTrips = &RoundTrips{Count: 2, Connect: 95 * time.Millisecond, Answer: 95 * time.Millisecond, Share: .9}
+		return c
 	}
 	one := func(c *Cell) *Cell { // of five trials has all the failures
 		c.Detail[2].Requests.Failed, c.Detail[2].Requests.OK = 250, 4750
@@ -291,6 +295,7 @@ func TestChange(t *testing.T) {
 		{"three and seven have none", tail, a(10, 10, 10), b(20, 20, 20, 20, 20, 20, 20), 2, NoReading, "no interval: 3 and 7 trials"},
 		{"nor one of a system that was not steady", tail, a(10, 10, 10, 10, 10), unsteady(b(20, 20, 20, 20, 9000)), 2, BHigher, "p99: A 10.0 ms, B 20.0 ms"},
 		{"whose failures count all the same", failures, a(10, 10, 10, 10, 10), unsteady(failing(b(20, 20, 20, 20, 20), .02)), 0, NoReading, "errors: A 0 %, B 2.0 %"},
+		{"half of them not steady", tail, a(10, 10, 10, 10, 10), unsteady(unsteady(unsteady(b(20, 20, 20, 20, 9000)))), 0, NoReading, "no ratio: of B 3 of 5 trials were not in a steady state: drifting: p99 rose (and 2 more reasons)"},
 		{"an invalid trial never counts", tail, a(10, 10, 10, 10, -9000), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"invalid trials leave too few", tail, a(10, 10, 10, -10, -10), b(20, 20, 20, 20, 20), 2, NoReading, "3 and 5 trials"},
 		{"errors come first", tail, a(10, 10, 10, 10, 10), failing(b(1, 1, 1, 1, 1), .02), 0, NoReading, "no ratio: 0 % of the requests to A failed and 2.0 % of those to B"},
@@ -308,6 +313,8 @@ func TestChange(t *testing.T) {
 		{"a stall is no throughput", throughput, inLoop(a(10, 10, 10, 10, 10)), stalled(b(10, 10, 10, 10, 10)), 0, NoReading, "10 requests of B waited in one stall and hold 72 %"},
 		{"nor a p99", tail, stalled(a(10, 10, 10, 10, 10)), inLoop(b(20, 20, 20, 20, 20)), 0, NoReading, "10 requests of A waited in one stall"},
 		{"but most requests never saw it", median, stalled(a(10, 10, 10, 10, 10)), inLoop(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
+		{"distance is no speed", tail, a(10, 10, 10, 10, 10), distant(b(20, 20, 20, 20, 20)), 0, NoReading, "B is bound by 2 round trips of about 95.0 ms a request, not by its capacity"},
+		{"the same distance", tail, distant(a(10, 10, 10, 10, 10)), distant(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
 		{"a p90 below it", high, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.Requests.Timeouts = 100 }), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"a value of 0", tail, a(10, 10, 10, 10, 0), b(20, 20, 20, 20, 20), 0, NoReading, "a trial's value is 0"},
 		{"throughput of a rate that was not kept up", throughput, a(10, 10, 10, 10, 10),
