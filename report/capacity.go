@@ -148,6 +148,9 @@ func (t *textReport) capacity() {
 	t.table(out)
 	t.paragraph("", v.Note)
 	for _, r := range v.Scales {
+		if len(r.Rates) == 0 {
+			continue
+		}
 		t.heading("Rates that were measured: " + r.Scale)
 		out = newTable()
 		v.rateTable(out, r)
@@ -166,6 +169,9 @@ func (m *markdownReport) capacity() {
 	m.table(t)
 	fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(v.Note))
 	for _, r := range v.Scales {
+		if len(r.Rates) == 0 {
+			continue
+		}
 		m.heading("Rates that were measured: " + r.Scale)
 		t = table.NewWriter()
 		v.rateTable(t, r)
@@ -260,7 +266,7 @@ func capacityChecks(doc *analysis.Document) []check {
 	var list []check
 	for _, s := range doc.Capacity.Searches {
 		c := check{
-			name: "a supported rate at " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
+			name: "supported rate, " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
 		}
 		if s.Supported > 0 {
 			c.observed = rateText(s.Supported)

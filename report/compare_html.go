@@ -156,14 +156,11 @@ func (p *comparePlots) add(f plotFigure, draw func(string, []plot.Line) ([]byte,
 func (p *comparePlots) byPercentile() error {
 	var lines []plot.Line
 	for i, s := range p.sides {
-		line := plot.Line{Colour: i}
-		for _, pt := range s.cell.Curve {
-			line.Points = append(line.Points, plot.Point{X: pt.Percentile, Y: float64(pt.Latency)})
-		}
-		lines = append(lines, line)
+		lines = append(lines, curveLines(s.cell, plot.Line{Colour: i})...)
 	}
 	return p.add(plotFigure{
-		Title: "Latency by percentile", Caption: "All trials of a side together, up to where ten requests remain above. Lower is better.", Keys: p.keys(),
+		Title: "Latency by percentile", Caption: "All trials of a side together, up to where ten requests remain above. Lower is better.",
+		Keys: append(p.keys(), faintKeys(lines)...),
 	}, plot.LatencyByPercentile, lines)
 }
 

@@ -34,6 +34,8 @@ type legendKey struct {
 	Text  string
 	Class string // of the environment; empty: any
 	Dash  string
+	// Opacity is that of a faint line, else empty.
+	Opacity string
 }
 
 // fewPoints is how many points a line over time needs to be worth a plot.
@@ -95,19 +97,43 @@ func (p *plotter) add(to *[]plotFigure, f plotFigure, svg []byte, err error) err
 func (p *plotter) byPercentile() error {
 	var lines []plot.Line
 	for _, c := range p.cells {
-		line := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: max(0, slices.Index(p.doc.Scales, c.Scale))}
-		for _, pt := range c.Curve {
-			line.Points = append(line.Points, plot.Point{X: pt.Percentile, Y: float64(pt.Latency)})
-		}
-		lines = append(lines, line)
+		like := plot.Line{Colour: colourOf(p.doc, c.Environment), Dash: max(0, slices.Index(p.doc.Scales, c.Scale))}
+		lines = append(lines, curveLines(c, like)...)
 	}
 	f := plotFigure{
 		Title:   "Latency by percentile",
-		Caption: "Up to where ten requests remain above. Lower is better.",
-		Keys:    append(p.environmentKeys(), p.scaleKeys()...),
+		Caption: "All trials together, up to where ten requests remain above. Lower is better.",
+		Keys:    slices.Concat(p.environmentKeys(), p.scaleKeys(), faintKeys(lines)),
 	}
 	svg, err := plot.LatencyByPercentile(p.label(f.Title), lines)
 	return p.add(&p.out.Figures, f, svg, err)
+}
+
+// curveLines draw a cell's curve, faintly from where its tail is not resolved.
+func curveLines(c *analysis.Cell, like plot.Line) []plot.Line {
+	line, rest := like, like
+	rest.Faint = true
+	for _, pt := range c.Curve {
+		drawn := plot.Point{X: pt.Percentile, Y: float64(pt.Latency)}
+		if pt.Resolved {
+			line.Points = append(line.Points, drawn)
+			rest.Points = []plot.Point{drawn} // it goes on from here
+		} else {
+			rest.Points = append(rest.Points, drawn)
+		}
+	}
+	if len(rest.Points) < 2 {
+		return []plot.Line{line}
+	}
+	return []plot.Line{line, rest}
+}
+
+// faintKeys explains faint lines, if there are any.
+func faintKeys(lines []plot.Line) []legendKey {
+	if !slices.ContainsFunc(lines, func(l plot.Line) bool { return l.Faint }) {
+		return nil
+	}
+	return []legendKey{{Text: "tail not resolved: fewer than 15 episodes, or 100 requests, above", Dash: plot.Dash(0), Opacity: plot.FaintOpacity}}
 }
 
 func (p *plotter) byScale() error {
@@ -125,7 +151,7 @@ func (p *plotter) byScale() error {
 				// What one stall made is no point of a curve over scales.
 				if v := value(c); c.Environment == environment && !v.Untold && c.Stall == nil {
 					line.Points = append(line.Points, plot.Point{
-						X: float64(slices.Index(scales, c.Scale)), Y: v.Median, Low: v.Min, High: v.Max,
+						X: float64(slices.Index(scales, c.Scale)), Y: v.Median, Low: v.Low, High: v.High,
 					})
 				}
 			}
@@ -136,8 +162,8 @@ func (p *plotter) byScale() error {
 		return list
 	}
 	bars := ""
-	if slices.ContainsFunc(p.cells, func(c *analysis.Cell) bool { return c.Counted > 1 }) {
-		bars = " Bars span the trials."
+	if kinds := p.whiskers(); len(kinds) > 0 {
+		bars = " Whiskers: " + strings.Join(kinds, ", ") + "."
 	}
 	rate := plotFigure{Title: "Throughput by scale", Caption: "Good answers per second." + bars + p.stalls(), Keys: p.environmentKeys()}
 	svg, err := plot.ThroughputByScale(p.label(rate.Title), scales, lines(func(c *analysis.Cell) analysis.Range { return c.Throughput }))
@@ -147,6 +173,17 @@ func (p *plotter) byScale() error {
 	tail := plotFigure{Title: "p99 by scale", Caption: "Lower is better." + bars + p.stalls(), Keys: p.environmentKeys()}
 	svg, err = plot.LatencyByScale(p.label(tail.Title), scales, lines(func(c *analysis.Cell) analysis.Range { return c.P99 }))
 	return p.add(&p.out.Figures, tail, svg, err)
+}
+
+// whiskers says what those of the plots by scale are, each kind once.
+func (p *plotter) whiskers() []string {
+	var kinds []string
+	for _, c := range p.cells {
+		if kind := c.P99.Kind(c.Counted); c.Counted > 1 && !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // stalls says what is left out because one stall made it.

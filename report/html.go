@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 
 	"plimsoll/report/plot"
@@ -45,7 +46,10 @@ type page struct {
 	Verdict    analysis.Verdict
 	Answer     string // the verdict in words
 	Subtitle   string
-	Topics     []topic
+	Verdicts   []topic
+	Faster     []topic
+	Key        []sides
+	Whiskers   string        // what those of Key are
 	Gate       *gateView     // nil: the run is no gate's
 	Capacity   *capacityView // nil: the run is no capacity search
 	Objectives objectiveTable
@@ -53,17 +57,13 @@ type page struct {
 	Matrices   []pageMatrix
 	Columns    []pageColumn
 	Warmups    *warmups // nil: nothing is told of them
-	Findings   []findingGroup
-	Plots      []loadPlots
-	Requests   []cellRequests
-	Replicas   []cellReplicas
-	Balancers  []balancerPage
-}
-
-// topic is the headlines about one thing.
-type topic struct {
-	Name  string
-	Texts []string
+	// Findings are the gravest, More the others.
+	Findings, More []findingGroup
+	Plots          []loadPlots
+	Requests       []cellRequests
+	Trials         []cellTrials
+	Replicas       []cellReplicas
+	Balancers      []balancerPage
 }
 
 type pageColumn struct{ Name, Unit string }
@@ -72,6 +72,9 @@ type pageMatrix struct {
 	Load  analysis.LoadInfo
 	Rows  []pageRow
 	Notes []string
+	// Labels say what the numbers have to be read with, Where on what.
+	Labels []label
+	Where  []string
 }
 
 type pageRow struct {
@@ -80,15 +83,20 @@ type pageRow struct {
 	Figures  []string
 	Trials   string
 	Counts   string
+	Label    string // what the figures have to be read with
 }
 
 func newPage(doc *analysis.Document, style string) (*page, error) {
 	p := &page{
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
-		Objectives: objectives(doc), Sides: allSides(doc), Warmups: warmupsOf(doc), Findings: findingGroups(doc), Requests: allRequests(doc), Replicas: allReplicas(doc),
-		Balancers: balancerPages(doc),
+		Objectives: objectives(doc), Sides: allSides(doc), Warmups: warmupsOf(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc), Balancers: balancerPages(doc),
+		Verdicts: verdictTopics(doc), Faster: fasterTopics(doc), Key: keySides(doc), Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Headline }),
 	}
+	if len(p.Key) > 0 && len(p.Faster) > 0 && p.Faster[0].Name == topicName(analysis.AboutComparison) {
+		p.Faster[0].Name = "" // it stands above the bars
+	}
+	p.Findings, p.More = foldFindings(findingGroups(doc))
 	if p.Capacity = capacityOf(doc); p.Capacity != nil {
 		if err := p.Capacity.draw(doc); err != nil {
 			return nil, err
@@ -98,14 +106,6 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 		if err := p.Gate.draw(doc); err != nil {
 			return nil, err
 		}
-	}
-	for _, h := range doc.Headlines {
-		name := topicName(h.Topic)
-		if n := len(p.Topics); n == 0 || p.Topics[n-1].Name != name {
-			p.Topics = append(p.Topics, topic{Name: name})
-		}
-		last := &p.Topics[len(p.Topics)-1]
-		last.Texts = append(last.Texts, h.Text)
 	}
 	for _, c := range matrixColumns {
 		p.Columns = append(p.Columns, pageColumn{c.name, c.unit})
@@ -119,10 +119,15 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 }
 
 func newPageMatrix(m matrix) pageMatrix {
-	out := pageMatrix{Load: m.load, Notes: m.notes()}
+	out := pageMatrix{Load: m.load, Notes: m.notes(), Labels: labelsOf(m), Where: environmentLines(m)}
 	for i, r := range m.rows {
+		about := ""
+		if r.cell.Trials > 0 {
+			about = labelOf(r.cell).line()
+		}
 		out.Rows = append(out.Rows, pageRow{
-			Cell: r.cell, NewScale: i == 0 || m.rows[i-1].cell.Scale != r.cell.Scale,
+			Label: about,
+			Cell:  r.cell, NewScale: i == 0 || m.rows[i-1].cell.Scale != r.cell.Scale,
 			Figures: r.marked(), Trials: trialsText(r.cell), Counts: scaleCounts(r.cell),
 		})
 	}
@@ -145,8 +150,9 @@ func paletteCSS() string {
 
 // loadSides are one load's comparisons.
 type loadSides struct {
-	Load   analysis.LoadInfo
-	Scales []scaleSides
+	Load     analysis.LoadInfo
+	Whiskers string // what they are
+	Scales   []scaleSides
 }
 
 type scaleSides struct {
@@ -156,6 +162,7 @@ type scaleSides struct {
 
 // sides is one comparison as bars, the environments in their usual order.
 type sides struct {
+	Title    string // what it is about, where that is not said around it
 	Metric   string
 	Better   string // which direction is better
 	Apart    string
@@ -172,15 +179,16 @@ type bar struct {
 	Environment string
 	Text        string
 	Length      float64
-	HasRange    bool
-	// The range over the trials begins at From and is Wide.
+	// Interval says in words what the whisker shows, empty if there is none.
+	Interval string
+	// It begins at From and is Wide.
 	From, Wide float64
 }
 
 func allSides(doc *analysis.Document) []loadSides {
 	var list []loadSides
 	for _, load := range doc.Loads {
-		l := loadSides{Load: load}
+		l := loadSides{Load: load, Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Load == load.Name })}
 		for _, c := range doc.Comparisons {
 			if c.Load != load.Name {
 				continue
@@ -196,6 +204,20 @@ func allSides(doc *analysis.Document) []loadSides {
 		}
 	}
 	return list
+}
+
+// whiskers says what the whiskers of these comparisons are, each kind once;
+// empty if they have none.
+func whiskers(doc *analysis.Document, of func(analysis.Comparison) bool) string {
+	var kinds []string
+	for _, c := range doc.Comparisons {
+		for _, s := range c.Sides {
+			if kind := s.Value.Kind(s.Trials); of(c) && s.Trials > 1 && !slices.Contains(kinds, kind) {
+				kinds = append(kinds, kind)
+			}
+		}
+	}
+	return strings.Join(kinds, ", ")
 }
 
 func newSides(doc *analysis.Document, c analysis.Comparison) sides {
@@ -214,7 +236,7 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 	}
 	var longest float64
 	for _, side := range c.Sides {
-		longest = max(longest, side.Value.Max)
+		longest = max(longest, side.Value.High)
 	}
 	percent := func(v float64) float64 {
 		if longest == 0 {
@@ -227,11 +249,15 @@ func newSides(doc *analysis.Document, c analysis.Comparison) sides {
 			if side.Environment != environment {
 				continue
 			}
-			s.Bars = append(s.Bars, bar{
+			b := bar{
 				Environment: environment, Text: c.Metric.Text(side.Value.Median),
-				Length: percent(side.Value.Median), From: percent(side.Value.Min),
-				Wide: percent(side.Value.Max - side.Value.Min), HasRange: percent(side.Value.Max-side.Value.Min) >= 1,
-			})
+				Length: percent(side.Value.Median), From: percent(side.Value.Low),
+				Wide: percent(side.Value.High - side.Value.Low),
+			}
+			if side.Trials > 1 {
+				b.Interval = c.Metric.Interval(side.Value, side.Trials)
+			}
+			s.Bars = append(s.Bars, b)
 		}
 	}
 	return s

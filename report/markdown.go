@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -18,11 +19,11 @@ func Markdown(w io.Writer, doc *analysis.Document) error {
 	m.head()
 	m.gate()
 	m.capacity()
+	m.findings()
+	m.faster()
 	m.objectives()
 	m.matrices()
 	m.warmups()
-	m.comparisons()
-	m.findings()
 	m.requests()
 	m.replicas()
 	m.balancers()
@@ -53,17 +54,25 @@ func (m *markdownReport) table(t table.Writer) {
 func (m *markdownReport) head() {
 	fmt.Fprintf(&m.b, "# %s\n\n**%s %s.** %s\n", escape.Replace(m.doc.Title), mark(m.doc.Verdict()),
 		escape.Replace(verdictLine(m.doc)), escape.Replace(subtitle(m.doc)))
-	m.headlines()
+	m.topics(verdictTopics(m.doc))
 }
 
-func (m *markdownReport) headlines() {
-	var topic analysis.Topic
-	for _, h := range m.doc.Headlines {
-		if h.Topic != topic {
-			topic = h.Topic
-			fmt.Fprintf(&m.b, "\n**%s**\n\n", topicName(topic))
+// faster says what comparing showed, with the comparisons themselves.
+func (m *markdownReport) faster() {
+	m.topics(fasterTopics(m.doc))
+	m.comparisons()
+}
+
+func (m *markdownReport) topics(list []topic) {
+	for _, t := range list {
+		fmt.Fprintf(&m.b, "\n**%s**\n\n", t.Name)
+		for _, h := range t.Lines {
+			text := h.Text
+			if h.Verdict != "" {
+				text = mark(h.Verdict) + " " + text
+			}
+			m.item(text)
 		}
-		m.item(h.Text)
 	}
 }
 
@@ -131,6 +140,15 @@ func (m *markdownReport) matrices() {
 		x.fillTable(t, ", ")
 		m.table(t)
 		fmt.Fprintf(&m.b, "\n%s\n", escape.Replace(strings.Join(x.notes(), " ")))
+		labels := labelsOf(x)
+		if len(labels) == 0 {
+			continue
+		}
+		m.b.WriteString("\n")
+		for _, l := range labels {
+			m.item(l.line())
+		}
+		m.b.WriteString("\n" + escape.Replace(strings.Join(environmentLines(x), " ")) + "\n")
 	}
 }
 
@@ -154,16 +172,40 @@ func (m *markdownReport) findings() {
 	if len(groups) == 0 {
 		return
 	}
-	m.heading("Before you believe a number")
+	m.b.WriteString("\n**Before you believe a number**\n\n")
+	first, rest := foldFindings(groups)
+	folded := "all evidence"
+	if len(rest) > 0 {
+		folded = fmt.Sprintf("and %d more, with all evidence", len(rest))
+	}
+	for _, g := range first {
+		m.item(g.What)
+		for _, e := range g.First() {
+			m.evidence(e, len(g.More()))
+		}
+	}
+	if len(rest) == 0 && !slices.ContainsFunc(first, func(g findingGroup) bool { return len(g.More()) > 0 }) {
+		return
+	}
+	fmt.Fprintf(&m.b, "\n<details><summary>%s</summary>\n\n", folded)
 	for _, g := range groups {
 		m.item(g.What)
 		for _, e := range g.Evidence {
-			if e.Cell != "" {
-				e.Text = e.Cell + ": " + e.Text
-			}
-			fmt.Fprintf(&m.b, "  - %s\n", escape.Replace(e.Text))
+			m.evidence(e, 0)
 		}
 	}
+	m.b.WriteString("\n</details>\n")
+}
+
+// evidence writes one line of it, and how many more there are.
+func (m *markdownReport) evidence(e evidence, more int) {
+	if e.Cell != "" {
+		e.Text = e.Cell + ": " + e.Text
+	}
+	if more > 0 {
+		e.Text += fmt.Sprintf("; and %d more", more)
+	}
+	fmt.Fprintf(&m.b, "  - %s\n", escape.Replace(e.Text))
 }
 
 func (m *markdownReport) requests() {

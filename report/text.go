@@ -185,6 +185,12 @@ func (t *textReport) matrices() {
 		m.fillTable(out, "\n")
 		t.table(out)
 		t.paragraph("", strings.Join(m.notes(), " "))
+		for _, l := range labelsOf(m) {
+			t.paragraph("  · ", l.line())
+		}
+		for _, line := range environmentLines(m) {
+			t.paragraph("", line)
+		}
 	}
 }
 

@@ -203,6 +203,12 @@ type findingGroup struct {
 
 type evidence struct{ Cell, Text string }
 
+// First is the evidence that is shown at once, More the rest.
+func (g findingGroup) First() []evidence { return g.Evidence[:min(1, len(g.Evidence))] }
+
+// More is the evidence that is folded away.
+func (g findingGroup) More() []evidence { return g.Evidence[min(1, len(g.Evidence)):] }
+
 func findingGroups(doc *analysis.Document) []findingGroup {
 	var groups []findingGroup
 	for _, f := range doc.Findings {

@@ -14,6 +14,9 @@ type Steadiness struct {
 	// it never was, or nobody looked.
 	After time.Duration `json:"after_ns"`
 	Why   string        `json:"why"`
+	// Slower says that it was getting slower, where it was Degrading or
+	// Drifting.
+	Slower bool `json:"slower,omitempty"`
 }
 
 // Unsteady reports whether the system was looked at and not found steady.

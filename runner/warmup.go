@@ -68,7 +68,7 @@ func (s *state) steadiness(w scenarios.Warmup, l scenarios.Load) *results.Steadi
 	out := &results.Steadiness{Verdict: steady.Unchecked, Why: "warm-up: " + w.Text()}
 	if s.watch != nil {
 		d := s.watch.End()
-		out.Verdict, out.Why = d.Verdict, d.Why
+		out.Verdict, out.Why, out.Slower = d.Verdict, d.Why, d.Slower
 		if d.Verdict == steady.Steady {
 			out.After = time.Duration(s.watch.Seconds()) * time.Second
 		}
@@ -81,7 +81,7 @@ func (s *state) steadiness(w scenarios.Warmup, l scenarios.Load) *results.Steadi
 	case out.Unsteady():
 		return out
 	case drift.Verdict == steady.Drifting:
-		out.Verdict, out.Why = drift.Verdict, drift.Why
+		out.Verdict, out.Why, out.Slower = drift.Verdict, drift.Why, drift.Slower
 	default:
 		out.Why += "; " + drift.Why
 	}

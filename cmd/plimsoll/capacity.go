@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -254,7 +255,7 @@ func capacityRange(cmd *cli.Command, s *scenarios.Scenario, c *results.Capacity)
 			least = max(least, float64(analysis.RequestsFor(o.Rank))/c.Block.Seconds())
 		}
 	}
-	c.From = capacity.Round(least + 0.49) // never below it
+	c.From = math.Ceil(least)
 	var err error
 	for _, flag := range []struct {
 		name string

@@ -1,6 +1,7 @@
 package latency_test
 
 import (
+	"iter"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -52,11 +53,12 @@ func TestPercentilesAgainstExactRanks(t *testing.T) {
 	}
 }
 
-// TestMergeIsExact: parts merged are the whole, in whatever order.
+// TestMergeIsExact: parts merged are the whole, bucket by bucket, in whatever
+// order.
 func TestMergeIsExact(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	whole, merged := latency.New(), latency.New()
-	parts := make([]*latency.Histogram, 4)
+	parts := make([]*latency.Histogram, 8)
 	for i := range parts {
 		parts[i] = latency.New()
 	}
@@ -72,6 +74,16 @@ func TestMergeIsExact(t *testing.T) {
 		if whole.Percentile(p) != merged.Percentile(p) {
 			t.Fatalf("p%v: whole %v, merged %v", p, whole.Percentile(p), merged.Percentile(p))
 		}
+	}
+	next, stop := iter.Pull2(merged.Buckets())
+	defer stop()
+	for d, n := range whole.Buckets() {
+		if e, k, ok := next(); !ok || e != d || k != n {
+			t.Fatalf("whole has %d of %v, merged %d of %v", n, d, k, e)
+		}
+	}
+	if _, _, more := next(); more {
+		t.Error("merged has a bucket that the whole has not")
 	}
 	if whole.Count() != merged.Count() || whole.Clamped() != merged.Clamped() || whole.Mean() != merged.Mean() {
 		t.Errorf("count %d and %d, clamped %d and %d", whole.Count(), merged.Count(), whole.Clamped(), merged.Clamped())

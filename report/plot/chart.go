@@ -184,6 +184,9 @@ func (c *chart) add(l Line) (bool, error) {
 		return false, err
 	}
 	line.LineStyle = draw.LineStyle{Color: colour(l.Colour), Width: 2, Dashes: dashes(l.Dash)}
+	if l.Faint {
+		line.LineStyle.Color = faintColour(l.Colour)
+	}
 	marks.GlyphStyle = draw.GlyphStyle{Color: colour(l.Colour), Radius: 3.5, Shape: shape(l.Dash)}
 	if len(points) > 1 {
 		c.plot.Add(line)

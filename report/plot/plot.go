@@ -21,7 +21,9 @@ type Line struct {
 	// Colour is the environment's place in the palette.
 	Colour int
 	// Dash is the pattern of the line and the shape of its marks.
-	Dash   int
+	Dash int
+	// Faint lines are there, but not to be relied on.
+	Faint  bool
 	Points []Point
 }
 

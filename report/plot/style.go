@@ -56,6 +56,14 @@ var (
 	faint = color.NRGBA{R: 0xE0, G: 0x02, B: 1, A: 0xFF}
 )
 
+// faintColour stands for an environment's, faintly.
+func faintColour(i int) color.Color {
+	return color.NRGBA{R: 0xE0, G: 0x03, B: uint8(i % len(palette)), A: 0xFF}
+}
+
+// FaintOpacity is that of faint lines.
+const FaintOpacity = "0.4"
+
 // colour stands for an environment's.
 func colour(i int) color.Color {
 	return color.NRGBA{R: 0xE0, G: 0x01, B: uint8(i % len(palette)), A: 0xFF}
@@ -63,7 +71,7 @@ func colour(i int) color.Color {
 
 var (
 	svgHead     = regexp.MustCompile(`(?s)^.*?<svg[^>]*?viewBox="([^"]+)"[^>]*>`)
-	ownColour   = regexp.MustCompile(`#E00([12])([0-9A-F]{2})`)
+	ownColour   = regexp.MustCompile(`#E00([123])([0-9A-F]{2})`)
 	fontOfText  = regexp.MustCompile(`font-family:[^;"]*;font-variant:[^;"]*;font-weight:[^;"]*;font-style:[^;"]*;`)
 	spaceInText = regexp.MustCompile(`>\n\s*`)
 )
@@ -79,6 +87,8 @@ func inline(svg, label string) string {
 			return c
 		case c[4] == '1':
 			return Colour(int(i))
+		case c[4] == '3': // stands where a stroke's colour does
+			return Colour(int(i)) + ";stroke-opacity:" + FaintOpacity
 		case i == 1:
 			return "var(--grid,#e4e4e0)"
 		}

@@ -268,6 +268,11 @@ func (j *capacityJudge) trial(t results.Trial, rate float64) (capacity.Trial, Ca
 			out = capacity.Trial{Rate: rate, Void: shown.Why}
 		}
 		return out, shown
+	} else if out.Passed && t.Steady.Unsteady() {
+		// One that failed has failed: above what a stack carries nothing is steady.
+		_, shown.Why = t.MayBeCompared()
+		shown.Verdict = InvalidResult
+		return capacity.Trial{Rate: rate, Void: shown.Why}, shown
 	}
 	if !out.Passed && out.Cause == capacity.Errors {
 		out.Excess = max(out.Excess, missed)
@@ -316,7 +321,7 @@ func Hopeless(c results.Capacity, objectives []string, rate float64, soFar resul
 	ended := float64(soFar.Requests.OK + soFar.Requests.Failed)
 	for _, o := range j.errors {
 		if float64(soFar.Requests.Failed) > hopeless*max(o.Limit, 0.001)*all {
-			return fmt.Sprintf("%s of %.0f requests failed within %s", units.Count(soFar.Requests.Failed), all, units.Duration(elapsed.Round(time.Second)))
+			return fmt.Sprintf("%s of %s requests failed within %s", units.Count(soFar.Requests.Failed), units.Count(int64(all)), units.Duration(elapsed.Round(time.Second)))
 		}
 	}
 	for _, o := range j.latencies {
@@ -331,7 +336,7 @@ func Hopeless(c results.Capacity, objectives []string, rate float64, soFar resul
 			waiting = 0 // or has not been sent
 		}
 		if allowed := (100 - o.Rank) / 100 * all; slow+max(0, waiting) > max(hopeless*allowed, hopeless) {
-			return fmt.Sprintf("%.0f of %.0f requests took longer than %s within %s", slow+max(0, waiting), all,
+			return fmt.Sprintf("at least %s of %s requests took longer than %s within %s", units.Count(int64(slow+max(0, waiting))), units.Count(int64(all)),
 				units.Latency(time.Duration(o.Limit)), units.Duration(elapsed.Round(time.Second)))
 		}
 	}
@@ -356,9 +361,9 @@ func atCapacity(run *results.Run, c *CapacityResult) *results.Run {
 	rates := map[string]float64{} // by scale
 	for _, s := range c.Searches {
 		lowest := 0.0
-		for _, p := range s.Points {
-			if lowest == 0 || p.Rate < lowest {
-				lowest = p.Rate
+		for _, t := range run.Manifest.Plan.Trials {
+			if t.Scale.String() == s.Scale && (lowest == 0 || t.Rate < lowest) {
+				lowest = t.Rate
 			}
 		}
 		rates[s.Scale] = cmp.Or(s.Supported, s.Passing, lowest)

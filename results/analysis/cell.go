@@ -52,7 +52,12 @@ func summarize(g *cellGroup, load results.LoadSummary, p results.Provenance) Cel
 }
 
 func (c *Cell) addLatency(shown []*observed) {
+	// Of nothing there is no percentile, least of all 0.
+	nothing := slices.ContainsFunc(shown, func(o *observed) bool { return o.Foreign == nil && o.Latency.Response.Count == 0 })
 	response := func(name string, f func(results.Stats) time.Duration) Range {
+		if nothing {
+			return Range{Untold: true}
+		}
 		return told(shown, "latency_ns.response."+name, func(o *observed) float64 { return float64(f(o.Latency.Response)) })
 	}
 	c.Duration = told(shown, "duration_ns", func(o *observed) float64 { return float64(o.Duration) })
@@ -62,8 +67,11 @@ func (c *Cell) addLatency(shown []*observed) {
 	c.P90 = response("p90", func(s results.Stats) time.Duration { return s.P90 })
 	c.P99 = response("p99", func(s results.Stats) time.Duration { return s.P99 })
 	c.Max = response("max", func(s results.Stats) time.Duration { return s.Max })
-	c.ServiceP99 = told(shown, "latency_ns.service.p99", func(o *observed) float64 { return float64(o.Latency.Service.P99) })
-	c.LagP99 = told(shown, "latency_ns.lag.p99", func(o *observed) float64 { return float64(o.Latency.Lag.P99) })
+	c.ServiceP99, c.LagP99 = Range{Untold: true}, Range{Untold: true}
+	if !nothing {
+		c.ServiceP99 = told(shown, "latency_ns.service.p99", func(o *observed) float64 { return float64(o.Latency.Service.P99) })
+		c.LagP99 = told(shown, "latency_ns.lag.p99", func(o *observed) float64 { return float64(o.Latency.Lag.P99) })
+	}
 	c.SystemP99 = systemP99(shown)
 	c.Untold = !tell(shown, "requests.ok") || !tell(shown, "requests.failed")
 	for _, o := range shown {

@@ -18,11 +18,12 @@ type Labels struct {
 	Mode string `json:"mode"`
 	// Requests, Above and Episodes are those of the trial with the fewest of
 	// each: requests, how many of them rank above the p99, and in how many
-	// episodes these came. Resolved says that the tail is in every trial.
-	Requests int64   `json:"requests"`
-	Above    int64   `json:"above_p99"`
-	Episodes float64 `json:"episodes"`
-	Resolved bool    `json:"tail_resolved"`
+	// episodes these came; nil where a trial's seconds are not known. Resolved
+	// says that the tail is in every trial.
+	Requests int64    `json:"requests"`
+	Above    int64    `json:"above_p99"`
+	Episodes *float64 `json:"episodes"`
+	Resolved bool     `json:"tail_resolved"`
 	// Interval says what the limits of the cell's values are: between runs, a
 	// range, or of one trial within this run.
 	Interval string `json:"interval"`
@@ -40,15 +41,19 @@ const notTold = "not told"
 // labels collects the labels of the trials shown.
 func labels(shown []*observed, load results.LoadSummary, p results.Provenance) Labels {
 	l := Labels{
-		Mode: modeLabel(load), Resolved: true, Requests: math.MaxInt64, Above: math.MaxInt64, Episodes: math.Inf(1),
+		Mode: modeLabel(load), Resolved: true, Requests: math.MaxInt64, Above: math.MaxInt64,
 		Generator: generatorLabel(shown), Environment: environmentLabel(shown, p), Steady: steadyLabel(shown),
 	}
+	episodes := math.Inf(1)
 	for _, o := range shown {
 		e := o.estimate(99)
 		l.Requests = min(l.Requests, o.Latency.Response.Count)
 		l.Above = min(l.Above, above(o.Latency.Response.Count, 99))
-		l.Episodes = min(l.Episodes, e.Episodes)
 		l.Resolved = l.Resolved && e.Resolved
+		episodes = min(episodes, e.Episodes)
+	}
+	if !slices.ContainsFunc(shown, func(o *observed) bool { return o.run == nil }) {
+		l.Episodes = &episodes
 	}
 	l.Interval = rangeOf(make([]float64, len(shown))).Kind(len(shown))
 	if len(shown) == 1 {
@@ -152,11 +157,9 @@ func markResolved(points []Point, trials []*observed) {
 		}
 	}
 	all := within.Join(runs...)
-	for i := range points {
-		if points[i].Percentile > 0 && !all.Estimate(points[i].Percentile).Resolved {
-			return
-		}
+	for i := 1; i < len(points) && all.Estimate(points[i].Percentile).Resolved; i++ {
 		points[i].Resolved = true
+		points[0].Resolved = true // the fastest request, which has no tail of its own
 	}
 }
 

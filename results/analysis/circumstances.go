@@ -24,7 +24,7 @@ const (
 		"they are advisory only. Where a machine's level differs by 5 % (sd) from day to day, a test that is meant to err once in a hundred times takes " +
 		"equal deployments for different ones in 6 of 100 cases with 5 trials of each, and in 13 to 14 with 10; where it differs by 10 %, in 17 and 28. " +
 		"More trials do not help. Measure both in one run, where trials take turns."
-	notInTurns = "The trials of A and B did not take turns, so the ratios contain whatever changed on the machine in between, and the intervals do not know of it: advisory only."
+	notInTurns = "Nothing shows that the trials of A and B took turns, so the ratios contain whatever changed on the machine in between, and the intervals do not know of it: advisory only."
 	oneStart   = "All trials of a side met the same start of its stack. What differs from start to start is not in the intervals, which are too narrow for that reason."
 )
 
@@ -108,6 +108,8 @@ func countedText(c *Cell) string {
 	switch {
 	case c.Trials == 0:
 		return "none that was finished"
+	case c.Counted == 0 && c.Unsteady > 0:
+		return "none: " + c.mostlyUnsteady()
 	case c.Counted == 0:
 		return "none: " + plural(c.Trials, "trial") + ", all invalid"
 	}
@@ -131,11 +133,11 @@ func (l *ledger) loads(a, b pairSide) {
 	l.add("requests", number(x.Requests), number(y.Requests))
 	l.add("concurrency", number(a.cell.Concurrency), number(b.cell.Concurrency))
 	l.add("think time", units.Duration(x.Think), units.Duration(y.Think))
-	l.add("rate", throughput.Text(x.Rate), throughput.Text(y.Rate))
+	l.add("rate", agreed(a, rate), agreed(b, rate))
 	l.add("duration", units.Duration(x.Duration), units.Duration(y.Duration))
 	l.add("connections", connections(x), connections(y))
 	if len(*l) == before {
-		l.add("load", x.Text, y.Text)
+		l.add("load", a.cell.LoadText, b.cell.LoadText)
 	}
 	s, t, ok := scenarioLoads(a, b)
 	if !ok {
@@ -144,6 +146,15 @@ func (l *ledger) loads(a, b pairSide) {
 	l.add("timeout", units.Duration(s.Timeout), units.Duration(t.Timeout))
 	l.add("redirects that are followed", number(s.Redirects), number(t.Redirects))
 	l.add("cookies", jar(s), jar(t))
+}
+
+// rate is what was asked of an open loop: its own, or another one that a search
+// put in its place.
+func rate(t *results.Trial) string {
+	if t.RequestedRate == 0 {
+		return ""
+	}
+	return throughput.Text(t.RequestedRate)
 }
 
 func jar(l scenarios.Load) string {

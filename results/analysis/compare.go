@@ -59,7 +59,9 @@ func comparisons(doc *Document) []Comparison {
 			}
 			for _, m := range metricsFor(load.Mode, cells) {
 				if !slices.ContainsFunc(cells, func(c *Cell) bool { return m.value(c).Untold }) {
-					list = append(list, compare(m, cells))
+					c := compare(m, cells)
+					c.Headline = m == headlineMetric(doc, load)
+					list = append(list, c)
 				}
 			}
 		}
@@ -171,8 +173,8 @@ func doubts(m Metric, cells []*Cell) []string {
 	list := []string{}
 	var suspects, foreign []string
 	for _, c := range cells {
-		if why := c.neverSteady(); why != "" {
-			list = append(list, "of "+c.Environment+" "+why)
+		if why := c.mostlyUnsteady(); why != "" {
+			list = append(list, c.Environment+": "+why)
 			continue
 		}
 		switch {
@@ -305,7 +307,7 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 		case closed(c.Mode) && c.Requests > 0 && c.Requests < episodeRequests*int64(c.Counted):
 			list = append(list, fmt.Sprintf("fewer than the %s requests %s that tell a cold start from a tail", units.Count(episodeRequests), at(c.Scale)))
 		}
-		if why := c.neverSteady(); why != "" {
+		if why := c.mostlyUnsteady(); why != "" {
 			list = append(list, why+" "+at(c.Scale))
 		}
 		if c.ErrorRate > tolerated {
@@ -318,7 +320,7 @@ func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	if pinned := pinnedIn(doc, to); pinned != "" {
 		list = append(list, pinned)
 	}
-	if d := min(from.Duration.Min, to.Duration.Min); d < float64(steadyAfter) {
+	if d := min(from.Duration.Min, to.Duration.Min); d < float64(steadyAfter) && !(from.knownSteady() && to.knownSteady()) {
 		list = append(list, fmt.Sprintf("measured for less than the %v that can show a steady state", steadyAfter))
 	}
 	fewest := min(from.Counted, to.Counted)

@@ -88,6 +88,9 @@ const (
 type Headline struct {
 	Topic Topic  `json:"topic"`
 	Text  string `json:"text"`
+	// Verdict is what a gate or an objective came to, the worst of its cells;
+	// empty for other topics.
+	Verdict Verdict `json:"verdict,omitempty"`
 }
 
 // Fact is one line of the provenance.
@@ -130,6 +133,8 @@ type Comparison struct {
 	Load   string `json:"load"`
 	Scale  string `json:"scale"`
 	Metric Metric `json:"metric"`
+	// Headline says that this is what the load is mainly about.
+	Headline bool `json:"headline,omitempty"`
 	// Sides are the environments, the best first.
 	Sides []Side `json:"sides"`
 	// Ratio is ≥ 1 and says how far the first and the last side are apart; 0
@@ -226,8 +231,9 @@ type Range struct {
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 	Level float64 `json:"level"`
-	// Untold says that a trial, an imported one, does not have the value: the
-	// others mean nothing then. In JSON the whole range is null.
+	// Untold says that a trial does not have the value, because it was imported
+	// without it or nothing was recorded: the others mean nothing then. In JSON
+	// the whole range is null.
 	Untold bool `json:"-"`
 }
 

@@ -243,7 +243,7 @@ func findBusy(doc *Document, cpus int) []Finding {
 func findShort(doc *Document) []Finding {
 	var shortest, longest float64
 	for _, c := range doc.Cells {
-		if c.Trials == 0 || c.imported() || c.Duration.Untold || c.Duration.Min >= float64(steadyAfter) {
+		if c.Trials == 0 || c.imported() || c.Duration.Untold || c.Duration.Min >= float64(steadyAfter) || c.knownSteady() {
 			continue
 		}
 		if shortest == 0 || c.Duration.Min < shortest {

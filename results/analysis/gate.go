@@ -174,15 +174,15 @@ func (d *Document) judgeGate(run *results.Run) error {
 }
 
 // gateHeadlines say each metric's verdict.
-func gateHeadlines(doc *Document) []string {
+func gateHeadlines(doc *Document) []Headline {
 	if doc.Gate == nil {
 		return nil
 	}
-	var texts []string
+	var list []Headline
 	for _, m := range doc.Gate.Metrics {
-		texts = append(texts, fmt.Sprintf("%s: %s.", m.Verdict, m.Text))
+		list = append(list, Headline{Topic: AboutGate, Verdict: m.Verdict, Text: fmt.Sprintf("%s: %s.", m.Verdict, m.Text)})
 	}
-	return texts
+	return list
 }
 
 // metric is a decision with what was measured.

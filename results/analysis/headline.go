@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// headlines answer, in this order: what a gate says, which environment is faster at what, which
-// objectives hold, what scaling did, and how far all that can be trusted.
+// headlines answer, in this order: what a gate says, which objectives hold, which environment is
+// faster at what, what scaling did, and how far all that can be trusted.
 func headlines(doc *Document) []Headline {
 	list := []Headline{}
 	add := func(topic Topic, texts []string) {
@@ -15,12 +15,12 @@ func headlines(doc *Document) []Headline {
 			list = append(list, Headline{Topic: topic, Text: t})
 		}
 	}
-	add(AboutGate, gateHeadlines(doc))
+	list = append(list, gateHeadlines(doc)...)
 	add(AboutCapacity, capacityHeadlines(doc))
+	list = append(list, objectiveHeadlines(doc)...)
 	for _, load := range doc.Loads {
 		add(AboutComparison, compareHeadlines(doc, load))
 	}
-	add(AboutObjectives, objectiveHeadlines(doc))
 	add(AboutScaling, scalingHeadlines(doc))
 	if doc.Gate == nil { // which says itself how sure it is
 		add(AboutTrust, trustHeadlines(doc))
@@ -118,7 +118,7 @@ func (c Comparison) outcome(sides []Side) string {
 }
 
 // objectiveHeadlines says of each objective where it holds.
-func objectiveHeadlines(doc *Document) []string {
+func objectiveHeadlines(doc *Document) []Headline {
 	var order []string
 	by := map[string]map[Verdict][]ObjectiveResult{}
 	for _, o := range doc.Objectives {
@@ -128,11 +128,24 @@ func objectiveHeadlines(doc *Document) []string {
 		}
 		by[o.Objective][o.Verdict] = append(by[o.Objective][o.Verdict], o)
 	}
-	var texts []string
+	var list []Headline
 	for _, text := range order {
-		texts = append(texts, text+" "+objectiveSentence(by[text], fewestTrials(doc, by[text][Pass])))
+		list = append(list, Headline{
+			Topic: AboutObjectives, Verdict: worst(by[text]),
+			Text: text + " " + objectiveSentence(by[text], fewestTrials(doc, by[text][Pass])),
+		})
 	}
-	return texts
+	return list
+}
+
+// worst is the gravest of the verdicts that there are.
+func worst(by map[Verdict][]ObjectiveResult) Verdict {
+	for _, v := range []Verdict{Fail, InvalidResult, Inconclusive, Pass} {
+		if len(by[v]) > 0 {
+			return v
+		}
+	}
+	return NotApplicable
 }
 
 // fewestTrials is the smallest number of trials that any of the results rests
@@ -298,10 +311,10 @@ func trustHeadlines(doc *Document) []string {
 		texts = append(texts, fmt.Sprintf("%d trials show what happened and decide nothing; run with --trials %d to decide.", fewest, DecidingTrials))
 	}
 	if invalid > 0 {
-		texts = append(texts, fmt.Sprintf("%d of %s invalid: shown, but left out of everything above.", invalid, plural(measured, "trial")+are(invalid)))
+		texts = append(texts, fmt.Sprintf("%d of %s invalid: shown, but left out of all verdicts and comparisons.", invalid, plural(measured, "trial")+are(invalid)))
 	}
 	if unsteady > 0 {
-		texts = append(texts, fmt.Sprintf("%d of %s not of a system in a steady state: shown, but left out of everything above.", unsteady, plural(measured, "trial")+are(unsteady)))
+		texts = append(texts, fmt.Sprintf("%d of %s not of a system in a steady state: shown, but left out of all verdicts and comparisons.", unsteady, plural(measured, "trial")+are(unsteady)))
 	}
 	if missing := doc.Planned - doc.Finished; missing > 0 {
 		texts = append(texts, fmt.Sprintf("%d of %s missing.", missing, plural(doc.Planned, "planned trial")+are(missing)))

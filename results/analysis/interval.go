@@ -74,15 +74,28 @@ func trialCounts(a, b int) string {
 
 func logs(values []float64) []float64 { return each(values, math.Log) }
 
-// counted are the cell's trials that may be believed.
+// counted are the cell's trials that may decide anything.
 func (c *Cell) counted() []*results.Trial {
 	var list []*results.Trial
 	for i := range c.Detail {
-		if t := &c.Detail[i].Trial; t.Validity.Verdict != results.Invalid {
+		t := &c.Detail[i].Trial
+		if ok, _ := t.MayBeCompared(); ok {
 			list = append(list, t)
 		}
 	}
 	return list
+}
+
+// failedShare is the share of failed requests of the trials that are not
+// invalid: a failure counts in whatever state the system was.
+func (c *Cell) failedShare() float64 {
+	var all results.Counts
+	for i := range c.Detail {
+		if t := &c.Detail[i].Trial; t.Validity.Verdict != results.Invalid && t.Tells("requests.ok") && t.Tells("requests.failed") {
+			all.Add(t.Requests)
+		}
+	}
+	return float64(all.Failed) / float64(max(all.OK+all.Failed, 1))
 }
 
 // values are the metric's in the trials that count; none if one of them does

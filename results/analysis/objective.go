@@ -38,14 +38,15 @@ func judge(m results.Manifest, groups cellGroups, cells []Cell) []ObjectiveResul
 // largest of all, so that one bad trial of five cannot hide.
 func judgeCell(o scenarios.Objective, g *cellGroup, c *Cell) ObjectiveResult {
 	trials := g.counted()
+	if len(trials) == 0 {
+		trials = g.valid()
+	}
 	switch {
 	case closed(c.Mode) && isLatency(o.Metric):
 		return ObjectiveResult{Verdict: NotApplicable, Why: "closed loop: the load limits itself, so its latency says nothing about an objective"}
 	case c.Trials == 0:
 		return ObjectiveResult{Verdict: Inconclusive, Why: "no trial was finished"}
-	case len(trials) == 0 && c.Unsteady > 0 && o.Metric != scenarios.Errors:
-		return ObjectiveResult{Verdict: Inconclusive, Why: c.neverSteady()}
-	case len(g.valid()) == 0:
+	case len(trials) == 0:
 		return ObjectiveResult{Verdict: InvalidResult, Why: "no valid trial: " + firstOf(c.Validity.Reasons)}
 	case c.Requests == 0:
 		return ObjectiveResult{Verdict: Inconclusive, Why: "no request came to an end"}
@@ -65,6 +66,9 @@ func judgeCell(o scenarios.Objective, g *cellGroup, c *Cell) ObjectiveResult {
 		r = verdictOver(o, c.Throughput, throughput.Text)
 	default:
 		return ObjectiveResult{Verdict: Inconclusive, Why: fmt.Sprintf("this version cannot judge %q", o.Metric)}
+	}
+	if o.Metric != scenarios.Errors {
+		r = c.judgeUnsteady(r)
 	}
 	if r.Why == "" && c.Counted < DecidingTrials {
 		r.Why = seen(c.Counted)

@@ -3,6 +3,7 @@ package analysis
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -317,7 +318,7 @@ func (p *Pair) change(m Metric) Change {
 		return c
 	case m == failures:
 		// Of all requests together: a median would hide the one bad trial.
-		c.A.Median, c.B.Median = p.A.ErrorRate, p.B.ErrorRate
+		c.A.Median, c.B.Median = p.A.failedShare(), p.B.failedShare()
 		c.errors()
 	default:
 		c.Withheld = withholds(m, p.A, p.B)
@@ -367,8 +368,8 @@ func (c *Change) errors() {
 // withholds says why a ratio would mislead.
 func withholds(m Metric, a, b *Cell) string {
 	latency := m == median || m == high || m == tail
-	if failed := a.ErrorRate - b.ErrorRate; (latency || m == cost) && (failed > tolerated || -failed > tolerated) {
-		return fmt.Sprintf("%s of the requests to A failed and %s of those to B, so the rest are not the same requests", percent(a.ErrorRate), percent(b.ErrorRate))
+	if x, y := a.failedShare(), b.failedShare(); (latency || m == cost) && math.Abs(x-y) > tolerated {
+		return fmt.Sprintf("%s of the requests to A failed and %s of those to B, so the rest are not the same requests", percent(x), percent(y))
 	}
 	for _, side := range pairOf(a, b) {
 		if s := side.Stall; s != nil && (m == throughput || m == tail) {
@@ -426,18 +427,19 @@ func inTurns(a, b []*results.Trial) bool {
 		slices.IsSortedFunc(all, func(x, y *results.Trial) int { return cmp.Compare(x.Trial, y.Trial) })
 }
 
-// expect counts the intervals: of many some are wrong.
+// expect counts the intervals that can be trusted to hold as often as they say:
+// of many some are wrong.
 func (p *Pairing) expect() {
 	n := 0
 	for _, pair := range p.Pairs {
 		for _, c := range pair.Changes {
-			if c.Interval.None == "" {
+			if pair.InTurns && c.Interval.None == "" {
 				n++
 			}
 		}
 	}
 	if n > 1 {
-		p.Expect = fmt.Sprintf("Each interval holds its true ratio in %.0f of 100 cases at the least: of %d intervals about %.1f can be expected to miss.",
+		p.Expect = fmt.Sprintf("Where trials took turns an interval holds the true ratio in %.0f of 100 cases at the least: of %d such intervals here about %.1f can be expected to miss.",
 			100*Confidence, n, (1-Confidence)*float64(n))
 	}
 }

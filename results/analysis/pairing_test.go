@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"plimsoll/results"
+	"plimsoll/results/steady"
 	"plimsoll/scenarios"
 )
 
@@ -18,12 +19,12 @@ import (
 func measured(environment, scale, load string, p99s ...float64) *Cell {
 	c := &Cell{
 		Name: environment + " · " + scale + " · " + load, Environment: environment, Scale: scale, Load: load,
-		Mode: "open", Trials: len(p99s), HasUsage: true, Tail: 1000, ScaleCounts: map[string]int{"web": 1},
+		Mode: "open", LoadText: "open loop, 100/s for 50s", Trials: len(p99s), HasUsage: true, Tail: 1000, ScaleCounts: map[string]int{"web": 1},
 	}
 	for i, ms := range p99s {
 		t := TrialDetail{Trial: results.Trial{
 			Environment: environment, Load: load, Trial: i + 1, Index: i + 1, Started: time.Unix(int64(100*i), 0),
-			Mode: "open", Target: "http://web", Throughput: 100, Validity: results.Validity{Verdict: results.Valid},
+			Mode: "open", Target: "http://web", Throughput: 100, RequestedRate: 100, Validity: results.Validity{Verdict: results.Valid},
 			Requests: results.Counts{Sent: 5000, OK: 5000},
 			Usage:    []results.UsageTotal{{Replica: "web-1", Service: "web", CPUPerRequest: time.Millisecond, MemoryPeakBytes: 1 << 20}},
 		}}
@@ -157,11 +158,11 @@ func TestCompareRefuses(t *testing.T) {
 	}{
 		{"nothing differs", func(a, b *Subject) {}, ""},
 		{"mode", onlyB(func(s *Subject) { s.Document.Cells[0].Mode = "closed"; s.Document.Cells[0].Concurrency = 10 }), "mode: A has open, B has closed"},
-		{"rate", onlyB(load(func(l *results.LoadSummary) { l.Rate = 200 })), "rate: A has 100.0/s, B has 200.0/s"},
+		{"rate", onlyB(trials(func(t *results.Trial) { t.RequestedRate = 200 })), "rate: A has 100.0/s, B has 200.0/s"},
 		{"concurrency", onlyB(func(s *Subject) { s.Document.Cells[0].Concurrency = 20 }), "concurrency: A has none, B has 20"},
 		{"duration", onlyB(load(func(l *results.LoadSummary) { l.Duration = time.Minute })), "duration: A has 50s, B has 1m"},
 		{"connections", onlyB(load(func(l *results.LoadSummary) { l.KeepAlive = true })), "connections: A has a new one each, B has kept"},
-		{"what only the words tell", onlyB(load(func(l *results.LoadSummary) { l.Text += ", Poisson arrivals" })),
+		{"what only the words tell", onlyB(func(s *Subject) { s.Document.Cells[0].LoadText += ", Poisson arrivals" }),
 			"load: A has open loop, 100/s for 50s, B has open loop, 100/s for 50s, Poisson arrivals"},
 		{"transport", onlyB(trials(func(t *results.Trial) { t.Transport = "fast" })), "transport: A has none, B has fast"},
 		{"HTTP/2", onlyB(trials(func(t *results.Trial) { t.HTTP2 = true })), "protocol: A has not HTTP/2, B has HTTP/2"},
@@ -185,9 +186,16 @@ func TestCompareRefuses(t *testing.T) {
 			"trials that count: A has 5 trials, B has none: 2 trials, all invalid"},
 		{"no trial was finished", func(a, _ *Subject) { a.Document.Cells[0] = *measured("training", "as written", "steady") },
 			"trials that count: A has none that was finished, B has 5 trials"},
+		{"never steady", func(_, b *Subject) {
+			c := &b.Document.Cells[0]
+			c.Counted, c.Unsteady = 0, len(c.Detail)
+			for i := range c.Detail {
+				c.Detail[i].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
+			}
+		}, "trials that count: A has 5 trials, B has none: no trial was in a steady state: drifting: p99 rose (and 4 more reasons)"},
 		{"several", onlyB(func(s *Subject) {
 			s.Manifest.Provenance.Warmup = "20s"
-			load(func(l *results.LoadSummary) { l.Rate = 50 })(s)
+			trials(func(t *results.Trial) { t.RequestedRate = 50 })(s)
 		}), "rate: A has 100.0/s, B has 50.0/s; warm-up: A has 10s, B has 20s"},
 		{"a copy of the same run", onlyB(func(s *Subject) { s.Manifest.ID = "run-1" }), "both sides are the same trials"},
 		{"other machines, kernels and versions are facts", onlyB(func(s *Subject) {
@@ -242,13 +250,17 @@ func TestChange(t *testing.T) {
 		return c
 	}
 	failing := func(c *Cell, share float64) *Cell {
-		c.ErrorRate = share
 		return edit(c, func(t *results.Trial) {
 			t.Requests.Failed = int64(share * 5000)
 			t.Requests.OK = 5000 - t.Requests.Failed
 		})
 	}
 	few := func(c *Cell) *Cell { return edit(c, func(t *results.Trial) { t.Latency.Response.Count = 400 }) }
+	unsteady := func(c *Cell) *Cell { // its last trial
+		c.Counted, c.Unsteady = c.Counted-1, 1
+		c.Detail[len(c.Detail)-1].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
+		return c
+	}
 	inLoop := func(c *Cell) *Cell {
 		c.Mode = "closed"
 		return c
@@ -262,7 +274,6 @@ func TestChange(t *testing.T) {
 		return c
 	}
 	one := func(c *Cell) *Cell { // of five trials has all the failures
-		c.ErrorRate = .01
 		c.Detail[2].Requests.Failed, c.Detail[2].Requests.OK = 250, 4750
 		return c
 	}
@@ -282,6 +293,8 @@ func TestChange(t *testing.T) {
 		{"four of each have limits", tail, a(10, 10, 10, 10), b(20, 20, 20, 20), 2, BHigher, ""},
 		{"three of each have none", tail, a(10, 10, 10), b(20, 20, 20), 2, NoReading, "B ÷ A 2.00×, no interval: 3 trials of each, and 95 % takes 4 of each"},
 		{"three and seven have none", tail, a(10, 10, 10), b(20, 20, 20, 20, 20, 20, 20), 2, NoReading, "no interval: 3 and 7 trials"},
+		{"nor one of a system that was not steady", tail, a(10, 10, 10, 10, 10), unsteady(b(20, 20, 20, 20, 9000)), 2, BHigher, "p99: A 10.0 ms, B 20.0 ms"},
+		{"whose failures count all the same", failures, a(10, 10, 10, 10, 10), unsteady(failing(b(20, 20, 20, 20, 20), .02)), 0, NoReading, "errors: A 0 %, B 2.0 %"},
 		{"an invalid trial never counts", tail, a(10, 10, 10, 10, -9000), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"invalid trials leave too few", tail, a(10, 10, 10, -10, -10), b(20, 20, 20, 20, 20), 2, NoReading, "3 and 5 trials"},
 		{"errors come first", tail, a(10, 10, 10, 10, 10), failing(b(1, 1, 1, 1, 1), .02), 0, NoReading, "no ratio: 0 % of the requests to A failed and 2.0 % of those to B"},
@@ -303,8 +316,8 @@ func TestChange(t *testing.T) {
 		{"the same distance", tail, distant(a(10, 10, 10, 10, 10)), distant(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
 		{"a p90 below it", high, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.Requests.Timeouts = 100 }), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"a value of 0", tail, a(10, 10, 10, 10, 0), b(20, 20, 20, 20, 20), 0, NoReading, "a trial's value is 0"},
-		{"throughput of a rate that was not kept up", throughput, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.RequestedRate = 100 }),
-			edit(b(10, 10, 10, 10, 10), func(t *results.Trial) { t.RequestedRate, t.Throughput = 100, 50 }), .5, BLower, "requests/s: A 100.0/s, B 50.0/s"},
+		{"throughput of a rate that was not kept up", throughput, a(10, 10, 10, 10, 10),
+			edit(b(10, 10, 10, 10, 10), func(t *results.Trial) { t.Throughput = 50 }), .5, BLower, "requests/s: A 100.0/s, B 50.0/s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := changeOf(t, compareOK(t, subjectOf("run-1", "training", test.a, test.b), subjectOf("run-1", "production", test.a, test.b)), test.metric)
@@ -336,6 +349,9 @@ func TestCompareTurnedRound(t *testing.T) {
 func TestTwoRunsAreAdvisory(t *testing.T) {
 	p := compareOK(t, subjectOf("run-1", "", each5("training", "as written", "steady", 10)), subjectOf("run-2", "", each5("training", "as written", "steady", 20)))
 	c := changeOf(t, p, tail)
+	if p.Expect != "" {
+		t.Errorf("it says how often such intervals hold, which nobody knows: %q", p.Expect)
+	}
 	if p.Advisory == "" || p.Pairs[0].InTurns || c.Reading != Advice || c.Interval.None != "" {
 		t.Errorf("advisory %q, in turns %v, %+v", p.Advisory, p.Pairs[0].InTurns, c)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"plimsoll/internal/units"
 	"plimsoll/results"
+	"plimsoll/results/steady"
 )
 
 const (
@@ -121,20 +122,58 @@ func findCold(_ *Cell, g *cellGroup) []Finding {
 // that was not in a steady state.
 func (c *Cell) measured() bool { return c.Counted+c.Unsteady > 0 }
 
-// neverSteady says why none of the cell's trials may decide anything, though
-// some are valid; empty if one may.
-func (c *Cell) neverSteady() string {
-	if c.Counted > 0 || c.Unsteady == 0 {
+// knownSteady reports whether every trial that counts was found steady before it
+// was measured: then also a short one measured a steady state.
+func (c *Cell) knownSteady() bool {
+	return c.Counted > 0 && !slices.ContainsFunc(c.Detail, func(t TrialDetail) bool {
+		ok, _ := t.MayBeCompared()
+		return ok && (t.Steady == nil || t.Steady.Verdict != steady.Steady)
+	})
+}
+
+// mostlyUnsteady says why nothing may rest on the cell, though some of its trials
+// are valid: at least half of these were not of a system in a steady state. One
+// of many may be called so by chance. Empty otherwise.
+func (c *Cell) mostlyUnsteady() string {
+	if c.Unsteady == 0 || c.Unsteady < c.Counted {
 		return ""
 	}
 	var reasons []string
-	for _, t := range c.Detail {
-		if t.Steady.Unsteady() && t.Validity.Verdict != results.Invalid {
-			_, why := t.MayBeCompared()
-			reasons = append(reasons, why)
+	for _, t := range c.unsteady() {
+		_, why := t.MayBeCompared()
+		reasons = append(reasons, why)
+	}
+	if c.Counted == 0 {
+		return "no trial was in a steady state: " + firstOf(reasons)
+	}
+	return fmt.Sprintf("%d of %d trials were not in a steady state: %s", c.Unsteady, c.Unsteady+c.Counted, firstOf(reasons))
+}
+
+// unsteady are the valid trials of a system that was not in a steady state.
+func (c *Cell) unsteady() []*TrialDetail {
+	var list []*TrialDetail
+	for i := range c.Detail {
+		if t := &c.Detail[i]; t.Steady.Unsteady() && t.Validity.Verdict != results.Invalid {
+			list = append(list, t)
 		}
 	}
-	return "no trial was in a steady state: " + firstOf(reasons)
+	return list
+}
+
+// judgeUnsteady is what an objective's verdict is worth where most trials were
+// not steady. What breaks it while getting slower and slower breaks it; all else
+// says nothing of how it will go on.
+func (c *Cell) judgeUnsteady(r ObjectiveResult) ObjectiveResult {
+	why := c.mostlyUnsteady()
+	if why == "" || r.Verdict != Pass && r.Verdict != Fail {
+		return r
+	}
+	slower := !slices.ContainsFunc(c.unsteady(), func(t *TrialDetail) bool { return !t.Steady.Slower })
+	if r.Verdict != Fail || !slower {
+		r.Verdict = Inconclusive
+	}
+	r.Why = why
+	return r
 }
 
 // errorShare is the share of failed requests of all trials that are not

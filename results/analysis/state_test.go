@@ -27,6 +27,9 @@ func TestUnsteadyTrialsDecideNothing(t *testing.T) {
 	const fast, slow = 10 * time.Millisecond, 90 * time.Millisecond
 	good := func() *observed { return made(around(fast, 3000), state(steady.Steady, "")) }
 	drifting := func() *observed { return made(around(slow, 3000), state(steady.Drifting, "p99 changed by +30 %")) }
+	slower := func(o *observed) {
+		o.Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 +50 %", Slower: true}
+	}
 	for _, c := range []struct {
 		name              string
 		trials            []*observed
@@ -44,7 +47,11 @@ func TestUnsteadyTrialsDecideNothing(t *testing.T) {
 			"no trial was in a steady state: drifting: p99 changed by +30 % (and 1 more reason)"},
 		{"degrading or invalid", []*observed{made(around(slow, 3000), state(steady.Degrading, "slower")), made(around(fast, 3000), invalid)}, 0, 1, slow, "degrading",
 			Inconclusive, Pass, "no trial was in a steady state: degrading: slower"},
-		{"undetermined and failing", []*observed{good(), made(around(fast, 3000), failing(300), state(steady.Undetermined, "noise"))}, 1, 1, fast, "steady", Pass, Fail, ""},
+		{"undetermined and failing", []*observed{good(), made(around(fast, 3000), failing(300), state(steady.Undetermined, "noise"))}, 1, 1, fast, "steady", Inconclusive, Fail,
+			"1 of 2 trials were not in a steady state: undetermined: noise"},
+		{"slower and slower, and too slow", []*observed{made(around(slow, 3000), slower), made(around(slow, 3000), slower)}, 0, 2, slow, "drifting", Fail, Pass,
+			"no trial was in a steady state: drifting: p99 +50 % (and 1 more reason)"},
+		{"slower and slower, and fast enough", []*observed{made(around(fast, 3000), slower)}, 0, 1, fast, "drifting", Inconclusive, Pass, "no trial was in a steady state"},
 		{"invalid and drifting", []*observed{made(around(slow, 3000), invalid, state(steady.Drifting, ""))}, 0, 0, slow, "drifting", InvalidResult, InvalidResult, "no valid trial"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

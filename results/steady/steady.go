@@ -42,6 +42,8 @@ const (
 type Decision struct {
 	Verdict Verdict
 	Why     string
+	// Slower says that it was getting slower, with Degrading and Drifting.
+	Slower bool
 }
 
 // Second is what completed in one second of a load.
@@ -101,7 +103,7 @@ type Watch struct {
 // NewWatch returns a watch of a load at a pace. Of a closed loop the requests
 // per second have to be steady, too.
 func NewWatch(p Pace, closed bool) *Watch {
-	return &Watch{pace: p, closed: closed, latest: Decision{Warming, fmt.Sprintf("no check before %d s", p.Keep)}}
+	return &Watch{pace: p, closed: closed, latest: Decision{Verdict: Warming, Why: fmt.Sprintf("no check before %d s", p.Keep)}}
 }
 
 // Add takes in the next second and returns the latest decision, which changes
@@ -128,7 +130,7 @@ func (w *Watch) Seconds() int { return len(w.seconds) }
 // Undetermined.
 func (w *Watch) End() Decision {
 	if !w.Decided() {
-		return Decision{Undetermined, fmt.Sprintf("not steady after %d s: %s", len(w.seconds), w.latest.Why)}
+		return Decision{Verdict: Undetermined, Why: fmt.Sprintf("not steady after %d s: %s", len(w.seconds), w.latest.Why)}
 	}
 	return w.latest
 }
@@ -138,7 +140,7 @@ func (w *Watch) End() Decision {
 // looked at as a whole: what it saw is what was measured.
 func (p Pace) Drift(seconds []Second, closed bool) Decision {
 	if len(seconds) < p.Keep {
-		return Decision{Unchecked, fmt.Sprintf("measured for %d s, less than the %d s that can show a steady state", len(seconds), p.Keep)}
+		return Decision{Verdict: Unchecked, Why: fmt.Sprintf("measured for %d s, less than the %d s that can show a steady state", len(seconds), p.Keep)}
 	}
 	all := seriesOf(seconds, closed)
 	// Each of several series has its part of the false alarms.
@@ -151,7 +153,7 @@ func (p Pace) Drift(seconds []Second, closed bool) Decision {
 
 // decide asks for each series that has to be steady; the worst decision holds.
 func decide(all []series, of func(series) Decision) Decision {
-	worst := Decision{Warming, "in most seconds no request completed"}
+	worst := Decision{Verdict: Warming, Why: "in most seconds no request completed"}
 	bad := []Verdict{Steady, Warming, Drifting, Degrading}
 	for i, s := range all {
 		if d := of(s); i == 0 || slices.Index(bad, d.Verdict) > slices.Index(bad, worst.Verdict) {
@@ -170,36 +172,36 @@ func (p Pace) check(s series) Decision {
 		if slower := stat.Mean(rest, nil) - stat.Mean(y[:from], nil); slower > alike {
 			why := fmt.Sprintf("it got slower after %d s (%s %s)", from, s.name, s.percent(slower))
 			if len(y) < p.Judge {
-				return Decision{Warming, why}
+				return Decision{Verdict: Warming, Why: why}
 			}
-			return Decision{Degrading, why}
+			return Decision{Degrading, why, true}
 		}
 	}
 	if len(rest) < p.Keep {
-		return Decision{Warming, fmt.Sprintf("%s changed %d s ago", s.name, len(rest))}
+		return Decision{Verdict: Warming, Why: fmt.Sprintf("%s changed %d s ago", s.name, len(rest))}
 	}
 	change, margin := halves(batches(rest, p.Batch), sure)
 	switch {
 	case math.Abs(change)+margin < equivalent:
-		return Decision{Steady, fmt.Sprintf("%s changed by no more than %.0f %% over %d s", s.name, 100*equivalent, len(rest))}
+		return Decision{Verdict: Steady, Why: fmt.Sprintf("%s changed by no more than %.0f %% over %d s", s.name, 100*equivalent, len(rest))}
 	case change < -margin:
-		return Decision{Warming, fmt.Sprintf("still getting faster (%s)", s.name)}
+		return Decision{Verdict: Warming, Why: fmt.Sprintf("still getting faster (%s)", s.name)}
 	case change > margin:
-		return Decision{Warming, fmt.Sprintf("getting slower (%s)", s.name)}
+		return Decision{Verdict: Warming, Why: fmt.Sprintf("getting slower (%s)", s.name)}
 	}
-	return Decision{Warming, fmt.Sprintf("%s scatters too much to tell", s.name)}
+	return Decision{Verdict: Warming, Why: fmt.Sprintf("%s scatters too much to tell", s.name)}
 }
 
 // drift is the test of a measured window for one series, at a p.
 func (p Pace) drift(s series, surprising float64) Decision {
 	change, margin := halves(batches(s.y, p.Batch), 1-surprising)
 	if math.Abs(change) > max(margin, alike) {
-		return Decision{Drifting, fmt.Sprintf("%s changed by %s between the halves of the measured time", s.name, s.percent(change))}
+		return Decision{Drifting, fmt.Sprintf("%s changed by %s between the halves of the measured time", s.name, s.percent(change)), change > 0}
 	}
 	b := batches(s.y, p.Trend)
 	slope, probability := trend(b)
 	if change := slope * float64(len(b)-1); probability < surprising && math.Abs(change) > alike {
-		return Decision{Drifting, fmt.Sprintf("%s changed by %s over the measured time", s.name, s.percent(change))}
+		return Decision{Drifting, fmt.Sprintf("%s changed by %s over the measured time", s.name, s.percent(change)), change > 0}
 	}
-	return Decision{Steady, "no drift in the measured time"}
+	return Decision{Verdict: Steady, Why: "no drift in the measured time"}
 }

@@ -84,6 +84,9 @@ func TestWarmUp(t *testing.T) {
 			if d.Verdict != c.want || decided != c.at || !strings.Contains(d.Why, c.why) {
 				t.Errorf("%+v after %d s, want %s (%q) after %d s", d, decided, c.want, c.why, c.at)
 			}
+			if d.Slower != (d.Verdict == Degrading) {
+				t.Errorf("%+v", d)
+			}
 		})
 	}
 }
@@ -129,8 +132,12 @@ func TestDrift(t *testing.T) {
 		{"closed loop, more and more", changed(seconds(60, constant), func(i int, s *Second) { s.Completed += 5 * int64(i) }), true, Drifting, "requests/s changed by +"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if d := Standard().Drift(c.seconds, c.closed); d.Verdict != c.want || !strings.Contains(d.Why, c.why) {
+			d := Standard().Drift(c.seconds, c.closed)
+			if d.Verdict != c.want || !strings.Contains(d.Why, c.why) {
 				t.Errorf("%+v, want %s (%q)", d, c.want, c.why)
+			}
+			if slower := d.Verdict == Drifting && c.name != "faster" && c.name != "closed loop, more and more"; d.Slower != slower {
+				t.Errorf("%+v, slower should be %v", d, slower)
 			}
 		})
 	}

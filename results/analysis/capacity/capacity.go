@@ -317,6 +317,11 @@ func (f *finder) replicate() bool {
 		}
 	}
 	f.out.Estimate, f.likely = estimate(near(f.trials, centre), centre, random)
+	if e := f.out.Estimate; e != nil {
+		// One step outside of the bracket the climb has shown what happens.
+		e.Low = max(e.Low, min(f.low/climb, e.Rate))
+		e.High = min(e.High, max(f.high*climb, e.Rate))
+	}
 	if f.out.Estimate == nil {
 		f.likely = f.low
 	}

@@ -187,7 +187,7 @@ func TestErrorRates(t *testing.T) {
 	tables := tables(outcomes, effects, sessions)
 	t.Log("\n" + tables)
 	if nightly {
-		write(t, tables)
+		write(t, "<!-- tables of make simulate -->\n", "<!-- end of tables -->", tables)
 	}
 }
 
@@ -229,9 +229,8 @@ func tables(outcomes map[cell]outcome, effects []float64, sessions int) string {
 var doc = flag.String("doc", "../../../docs/method.md", "where the nightly simulation writes its tables")
 
 // write replaces what stands between the marks of the document.
-func write(t *testing.T, tables string) {
+func write(t *testing.T, from, to, tables string) {
 	t.Helper()
-	const from, to = "<!-- tables of make simulate -->\n", "<!-- end of tables -->"
 	text, err := os.ReadFile(*doc)
 	if err != nil {
 		t.Fatal(err)

@@ -234,3 +234,19 @@ func near(t *testing.T, what string, got, want time.Duration) {
 		t.Errorf("%s: %v, want %v", what, got, want)
 	}
 }
+
+func TestWords(t *testing.T) {
+	low, high := 16900*time.Microsecond, 18200*time.Microsecond
+	for want, e := range map[string]Estimate{
+		"no data": {Missing: NoData},
+		"no limits within this run; they take 10 seconds, with requests in each tenth of them":                                         {Missing: TooShort},
+		"16.9 ms to 18.2 ms within this run, given the events that occurred in it":                                                     {Low: &low, High: &high},
+		"at least 16.9 ms within this run, given the events that occurred in it; tail not resolved: 9 episodes, 20 requests above":     {Low: &low, Missing: NotResolved, Episodes: 8.7, Above: 20},
+		"at least 16.9 ms within this run, given the events that occurred in it; no upper limit: it takes 368 requests, there are 367": {Low: &low, Missing: TooFew, Percentile: 99, Requests: 367},
+		"at least 16.9 ms within this run, given the events that occurred in it; no upper limit: it lies beyond the slowest request":   {Low: &low, Missing: Unbounded, Resolved: true},
+	} {
+		if got := e.Limits(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

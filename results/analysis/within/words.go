@@ -13,26 +13,38 @@ const Given = "within this run, given the events that occurred in it"
 // Limits says in words between which limits the percentile lies, and why one is
 // missing.
 func (e Estimate) Limits() string {
+	if why := e.why(); why != "" {
+		return e.Bounds() + "; " + why
+	}
+	return e.Bounds()
+}
+
+// Bounds is Limits without the reason.
+func (e Estimate) Bounds() string {
 	switch {
 	case e.Missing == NoData:
 		return "no data"
-	case e.Missing == TooShort:
-		return fmt.Sprintf("no limits within this run: that takes %d seconds, with requests in each tenth of them", batches)
-	case e.High != nil:
-		return fmt.Sprintf("%s to %s %s", units.Latency(*e.Low), units.Latency(*e.High), Given)
+	case e.Low == nil:
+		return "no limits within this run"
+	case e.High == nil:
+		return fmt.Sprintf("at least %s %s", units.Latency(*e.Low), Given)
 	}
-	return fmt.Sprintf("at least %s %s; %s", units.Latency(*e.Low), Given, e.why())
+	return fmt.Sprintf("%s to %s %s", units.Latency(*e.Low), units.Latency(*e.High), Given)
 }
 
-// why says why there is no upper limit.
+// why says why a limit is missing.
 func (e Estimate) why() string {
 	switch e.Missing {
+	case TooShort:
+		return fmt.Sprintf("they take %d seconds, with requests in each tenth of them", batches)
 	case TooFew:
 		return fmt.Sprintf("no upper limit: it takes %s requests, there are %s", units.Count(Requests(e.Percentile)), units.Count(e.Requests))
 	case NotResolved:
 		return e.Tail()
+	case Unbounded:
+		return "no upper limit: it lies beyond the slowest request"
 	}
-	return "no upper limit: it lies beyond the slowest request"
+	return ""
 }
 
 // Tail says how many requests in how many episodes the percentile rests on, and
