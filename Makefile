@@ -36,7 +36,7 @@ bench: build
 
 # Ten times what go test plays; the tables go into docs/method.md and docs/findings.md.
 simulate:
-	PLIMSOLL_SIMULATE=nightly go test -count=1 -p 1 -timeout 15m -v ./results/analysis/gate ./results/analysis/within ./results/analysis/capacity ./results/steady
+	PLIMSOLL_SIMULATE=nightly go test -count=1 -p 1 -timeout 15m -v ./results/analysis/gate ./results/analysis/within ./results/analysis/capacity ./results/analysis/size ./results/steady
 	PLIMSOLL_SIMULATE=nightly go test -count=1 -timeout 15m -v -run Simulated ./results/analysis
 
 test: prepare vet cross build unit truth race

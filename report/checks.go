@@ -196,14 +196,14 @@ func printable(s string) string {
 	}, s)
 }
 
-// ending says how many trials were finished and, if it was not all that was
-// planned, how the run ended.
+// ending says how many trials were finished and, where no failure tells why it
+// was not all, how the run ended.
 func ending(doc *analysis.Document) string {
 	text := fmt.Sprintf("%d of %s", doc.Finished, count(doc.Planned, "trial"))
-	switch doc.Outcome {
-	case "complete":
+	switch {
+	case doc.Outcome == "complete" || len(doc.Failures) > 0:
 		return text
-	case "":
+	case doc.Outcome == "":
 		return text + ", cut off"
 	}
 	return text + ", " + doc.Outcome

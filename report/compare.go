@@ -63,7 +63,7 @@ func changes(pair *analysis.Pair) changeTable {
 			row.B = c.Metric.Text(c.B.Median)
 		}
 		if c.Ratio > 0 {
-			row.Ratio, row.Interval = ratioText(c.Ratio), orNone(c.Interval.Text())
+			row.Ratio, row.Interval = analysis.Times(c.Ratio), orNone(c.Interval.Text())
 		}
 		if c.Reading != analysis.NoReading {
 			row.Reading = string(c.Reading)
@@ -113,14 +113,6 @@ func howToRead(p *analysis.Pairing) string {
 		return ""
 	}
 	return strings.TrimSpace("B ÷ A is the median of all ratios of one of B’s trials to one of A’s. Its interval comes from the trials, not from the requests in them. " + p.Expect)
-}
-
-// ratioText prints a ratio with three digits: "1.27×", "0.0123×".
-func ratioText(r float64) string {
-	if r < 0.1 {
-		return fmt.Sprintf("%.2g×", r)
-	}
-	return apart(r)
 }
 
 // compareTitle names both sides.

@@ -114,7 +114,7 @@ func forest(changes []analysis.Change) ([]forestRow, forestAxis) {
 		}
 		rows = append(rows, r)
 	}
-	return rows, forestAxis{One: 50, Low: ratioText(math.Exp(-reach)), High: ratioText(math.Exp(reach))}
+	return rows, forestAxis{One: 50, Low: analysis.Times(math.Exp(-reach)), High: analysis.Times(math.Exp(reach))}
 }
 
 // comparePlots draws both sides of a pair into one plot each.

@@ -90,8 +90,9 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 	p := &page{
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
-		Objectives: objectives(doc), Sides: allSides(doc), Warmups: warmupsOf(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc), Balancers: balancerPages(doc),
-		Verdicts: verdictTopics(doc), Faster: fasterTopics(doc), Key: keySides(doc), Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Headline }),
+		Objectives: objectives(doc), Sides: allSides(doc), Warmups: warmupsOf(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc),
+		Balancers: balancerPages(doc),
+		Verdicts:  verdictTopics(doc), Faster: fasterTopics(doc), Key: keySides(doc), Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Headline }),
 	}
 	if len(p.Key) > 0 && len(p.Faster) > 0 && p.Faster[0].Name == topicName(analysis.AboutComparison) {
 		p.Faster[0].Name = "" // it stands above the bars

@@ -17,9 +17,9 @@ import (
 func Markdown(w io.Writer, doc *analysis.Document) error {
 	m := &markdownReport{doc: doc}
 	m.head()
+	m.findings()
 	m.gate()
 	m.capacity()
-	m.findings()
 	m.faster()
 	m.objectives()
 	m.matrices()

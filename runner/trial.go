@@ -209,10 +209,12 @@ func (t *trial) measure(ctx context.Context, client *worker.Client, meters *samp
 		if err := t.observe(l); err != nil {
 			return err
 		}
-		if second, ok := l.(results.Interval); ok && t.hopeless(seconds, second) {
-			end()
+		second, ok := l.(results.Interval)
+		if !ok || !t.hopeless(seconds, second) {
+			return nil
 		}
-		return nil
+		end()
+		return t.append(results.Event{At: second.Start + second.Length, Wall: time.Now(), What: "load ended early: " + t.endedEarly})
 	}
 	final, err := client.Run(loading, results.Measure, begin, observe)
 	if early := t.endedEarly != "" && ctx.Err() == nil && final.Phase == results.Measure; err != nil && !early {

@@ -144,6 +144,9 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 	if opt.Resume.Manifest.Gate != nil {
 		return opt, usageErrorf("%s is a gate's: its rounds have to follow one another, so it is started anew, not resumed", dir)
 	}
+	if opt.Resume.Manifest.Capacity != nil {
+		return opt, usageErrorf("%s is a capacity search: go on with plimsoll capacity --resume %s", dir, cmd.String("resume"))
+	}
 	if opt.Scenario, err = scenarios.Read(filepath.Join(dir, results.ScenarioFile)); err != nil {
 		return opt, err
 	}

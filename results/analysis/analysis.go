@@ -123,7 +123,7 @@ func group(m results.Manifest) cellGroups {
 	var groups cellGroups
 	byName := map[string]*cellGroup{}
 	for _, t := range m.Plan.Trials {
-		g := &cellGroup{environment: t.Environment, scale: t.Scale.String(), load: t.Load, size: size(t.Scale), cpus: m.Provenance.CPUs}
+		g := &cellGroup{environment: t.Environment, scale: t.Scale.String(), load: t.Load, size: replicasIn(t.Scale), cpus: m.Provenance.CPUs}
 		if known := byName[g.name()]; known != nil {
 			g = known
 		} else {
@@ -139,7 +139,7 @@ func group(m results.Manifest) cellGroups {
 	return groups
 }
 
-func size(s scenarios.Scale) int {
+func replicasIn(s scenarios.Scale) int {
 	n := 0
 	for _, replicas := range s {
 		n += replicas

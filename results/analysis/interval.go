@@ -27,7 +27,7 @@ func (i Interval) Text() string {
 	if i.None != "" {
 		return ""
 	}
-	return times(i.Low) + " to " + times(i.High)
+	return Times(i.Low) + " to " + Times(i.High)
 }
 
 // clause is an interval as part of a sentence, after the ratio.
@@ -74,7 +74,7 @@ func trialCounts(a, b int) string {
 
 func logs(values []float64) []float64 { return each(values, math.Log) }
 
-// counted are the cell's trials that may decide anything.
+// counted are the cell's trials that a comparison may rest on.
 func (c *Cell) counted() []*results.Trial {
 	var list []*results.Trial
 	for i := range c.Detail {

@@ -3,6 +3,8 @@ package analysis
 import (
 	"fmt"
 	"slices"
+
+	"plimsoll/results"
 )
 
 // Kind is a kind of finding, as docs/findings.md explains it.
@@ -77,7 +79,7 @@ func Kinds() []Kind {
 		},
 		{
 			"cold", "A cold start of new replicas: their first requests took far longer than any later one. Who scales out under load meets it.",
-			fmt.Sprintf("the longest request of the warm-up's first %v took at least %d times the measured p50, and at least %d times the longest that was measured", coldWithin, coldFactor, coldBeyond),
+			fmt.Sprintf("the longest request of the warm-up's first %v took at least %d times the measured p50, and at least %d times the longest that was measured", results.EarlyWithin, coldFactor, coldBeyond),
 			"nothing for these figures, which the warm-up kept clean; warm new replicas up before they get traffic",
 		},
 		{

@@ -334,9 +334,9 @@ func (p *Pair) change(m Metric) Change {
 	case c.Ratio == 0:
 		c.Text += "; no ratio: " + c.Interval.None
 	case c.Interval.None != "":
-		c.Text += fmt.Sprintf("; B ÷ A %s, no interval: %s", times(c.Ratio), c.Interval.None)
+		c.Text += fmt.Sprintf("; B ÷ A %s, no interval: %s", Times(c.Ratio), c.Interval.None)
 	default:
-		c.Text += fmt.Sprintf("; B ÷ A %s (%.0f %%: %s), %s", times(c.Ratio), 100*Confidence, c.Interval.Text(), c.Reading)
+		c.Text += fmt.Sprintf("; B ÷ A %s (%.0f %%: %s), %s", Times(c.Ratio), 100*Confidence, c.Interval.Text(), c.Reading)
 	}
 	return c
 }
@@ -370,6 +370,11 @@ func withholds(m Metric, a, b *Cell) string {
 	latency := m == median || m == high || m == tail
 	if x, y := a.failedShare(), b.failedShare(); (latency || m == cost) && math.Abs(x-y) > tolerated {
 		return fmt.Sprintf("%s of the requests to A failed and %s of those to B, so the rest are not the same requests", percent(x), percent(y))
+	}
+	for _, side := range pairOf(a, b) {
+		if why := side.mostlyUnsteady(); why != "" {
+			return "of " + side.name + " " + why
+		}
 	}
 	for _, side := range pairOf(a, b) {
 		if s := side.Stall; s != nil && (m == throughput || m == tail) {

@@ -256,9 +256,9 @@ func TestChange(t *testing.T) {
 		})
 	}
 	few := func(c *Cell) *Cell { return edit(c, func(t *results.Trial) { t.Latency.Response.Count = 400 }) }
-	unsteady := func(c *Cell) *Cell { // its last trial
-		c.Counted, c.Unsteady = c.Counted-1, 1
-		c.Detail[len(c.Detail)-1].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
+	unsteady := func(c *Cell) *Cell { // its last trial that was not yet
+		c.Counted, c.Unsteady = c.Counted-1, c.Unsteady+1
+		c.Detail[c.Counted].Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "p99 rose"}
 		return c
 	}
 	inLoop := func(c *Cell) *Cell {
@@ -295,6 +295,7 @@ func TestChange(t *testing.T) {
 		{"three and seven have none", tail, a(10, 10, 10), b(20, 20, 20, 20, 20, 20, 20), 2, NoReading, "no interval: 3 and 7 trials"},
 		{"nor one of a system that was not steady", tail, a(10, 10, 10, 10, 10), unsteady(b(20, 20, 20, 20, 9000)), 2, BHigher, "p99: A 10.0 ms, B 20.0 ms"},
 		{"whose failures count all the same", failures, a(10, 10, 10, 10, 10), unsteady(failing(b(20, 20, 20, 20, 20), .02)), 0, NoReading, "errors: A 0 %, B 2.0 %"},
+		{"half of them not steady", tail, a(10, 10, 10, 10, 10), unsteady(unsteady(unsteady(b(20, 20, 20, 20, 9000)))), 0, NoReading, "no ratio: of B 3 of 5 trials were not in a steady state: drifting: p99 rose (and 2 more reasons)"},
 		{"an invalid trial never counts", tail, a(10, 10, 10, 10, -9000), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"invalid trials leave too few", tail, a(10, 10, 10, -10, -10), b(20, 20, 20, 20, 20), 2, NoReading, "3 and 5 trials"},
 		{"errors come first", tail, a(10, 10, 10, 10, 10), failing(b(1, 1, 1, 1, 1), .02), 0, NoReading, "no ratio: 0 % of the requests to A failed and 2.0 % of those to B"},

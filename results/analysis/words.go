@@ -41,6 +41,15 @@ func percent(share float64) string {
 	}
 }
 
+// Times prints a ratio as times does, near 1 with three decimals: there they
+// say on which side it lies.
+func Times(ratio float64) string {
+	if ratio != 1 && ratio > 0.95 && ratio < alike {
+		return fmt.Sprintf("%.3f×", ratio)
+	}
+	return times(ratio)
+}
+
 // times prints a ratio: "1.87×", "12×", "0.012×".
 func times(ratio float64) string {
 	switch {
