@@ -48,7 +48,7 @@ func (t *trial) memoryLimits(ctx context.Context) (map[string]int64, error) {
 	switch info, err := t.site.Engine.Info(ctx); {
 	case err != nil:
 		return nil, t.append(results.Warning{What: fmt.Sprintf("whether memory was limited is not known: %v", err)})
-	case info.Unlimited:
+	case !info.Limits:
 		return nil, nil
 	}
 	for _, s := range t.site.Stack.Topology.Services {

@@ -128,7 +128,7 @@ func (e *Engine) Info(context.Context) (engine.Info, error) {
 	if facts.Kernel != "" {
 		details["kernel"] = facts.Kernel
 	}
-	return engine.Info{Kind: "process", Details: details, LoadPath: "worker process on this host, over loopback", Unlimited: true}, nil
+	return engine.Info{Kind: "process", Details: details, LoadPath: "worker process on this host, over loopback"}, nil
 }
 
 // Observe implements engine.Engine.
