@@ -34,9 +34,10 @@ bench: build
 	go build -trimpath -o bin/sidebyside ./cmd/sidebyside
 	bin/sidebyside --rounds $(ROUNDS) --long --out .bench/samples.json --doc docs/performance.md $(BENCH)
 
-# Ten times what go test plays; the tables go into docs/method.md.
+# Ten times what go test plays; the tables go into docs/method.md and docs/findings.md.
 simulate:
-	PLIMSOLL_SIMULATE=nightly go test -count=1 -p 1 -timeout 15m -v ./results/analysis/gate ./results/analysis/within ./results/analysis/capacity ./results/steady
+	PLIMSOLL_SIMULATE=nightly go test -count=1 -p 1 -timeout 15m -v ./results/analysis/gate ./results/analysis/within ./results/analysis/capacity ./results/analysis/size ./results/steady
+	PLIMSOLL_SIMULATE=nightly go test -count=1 -timeout 15m -v -run Simulated ./results/analysis
 
 test: prepare vet cross build unit truth race
 	@scripts/skipped report

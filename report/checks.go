@@ -40,9 +40,10 @@ func (c *check) word() string {
 	return string(c.verdict)
 }
 
-// checks lists the metrics of a gate and every objective of every cell. A cell
-// that nothing judges is checked for having been measured, so that each is
-// there; and an environment of which trials are missing has not finished.
+// checks lists the searches for a capacity, the metrics of a gate and every
+// objective of every cell. A cell that nothing judges is checked for having been
+// measured, so that each is there; and an environment of which trials are
+// missing has not finished.
 func checks(doc *analysis.Document) []check {
 	list := slices.Concat(capacityChecks(doc), gateChecks(doc), objectiveChecks(doc))
 	list = append(list, measuredChecks(doc, list)...)
@@ -103,10 +104,10 @@ func objectiveChecks(doc *analysis.Document) []check {
 	return list
 }
 
-// measuredChecks has one entry for each cell that none of the others judges. A
-// gate's cells are judged by it.
+// measuredChecks has one entry for each cell that none of the others judges.
+// The cells of a gate or a capacity search are judged by it.
 func measuredChecks(doc *analysis.Document, others []check) []check {
-	if doc.Gate != nil {
+	if doc.Gate != nil || doc.Capacity != nil {
 		return nil
 	}
 	var list []check
@@ -195,14 +196,14 @@ func printable(s string) string {
 	}, s)
 }
 
-// ending says how many trials were finished and, if it was not all that was
-// planned, how the run ended.
+// ending says how many trials were finished and, where no failure tells why it
+// was not all, how the run ended.
 func ending(doc *analysis.Document) string {
 	text := fmt.Sprintf("%d of %s", doc.Finished, count(doc.Planned, "trial"))
-	switch doc.Outcome {
-	case "complete":
+	switch {
+	case doc.Outcome == "complete" || len(doc.Failures) > 0:
 		return text
-	case "":
+	case doc.Outcome == "":
 		return text + ", cut off"
 	}
 	return text + ", " + doc.Outcome

@@ -148,7 +148,8 @@ func (p *plotter) byScale() error {
 		for _, environment := range p.doc.Environments {
 			line := plot.Line{Colour: colourOf(p.doc, environment)}
 			for _, c := range p.cells {
-				if v := value(c); c.Environment == environment && !v.Untold {
+				// What one stall made is no point of a curve over scales.
+				if v := value(c); c.Environment == environment && !v.Untold && c.Stall == nil {
 					line.Points = append(line.Points, plot.Point{
 						X: float64(slices.Index(scales, c.Scale)), Y: v.Median, Low: v.Low, High: v.High,
 					})
@@ -169,7 +170,7 @@ func (p *plotter) byScale() error {
 	if err := p.add(&p.out.Figures, rate, svg, err); err != nil {
 		return err
 	}
-	tail := plotFigure{Title: "p99 by scale", Caption: "Lower is better." + bars, Keys: p.environmentKeys()}
+	tail := plotFigure{Title: "p99 by scale", Caption: "Lower is better." + bars + p.stalls(), Keys: p.environmentKeys()}
 	svg, err = plot.LatencyByScale(p.label(tail.Title), scales, lines(func(c *analysis.Cell) analysis.Range { return c.P99 }))
 	return p.add(&p.out.Figures, tail, svg, err)
 }
@@ -185,16 +186,18 @@ func (p *plotter) whiskers() []string {
 	return kinds
 }
 
-// stalls says which throughput is that of a stall.
+// stalls says what is left out because one stall made it.
 func (p *plotter) stalls() string {
-	var b strings.Builder
+	var left []string
 	for _, c := range p.cells {
 		if c.Stall != nil {
-			fmt.Fprintf(&b, " %s, %s: %s of one stall hold %.0f %% of the time.", c.Environment, c.Scale,
-				count(int(c.Stall.Requests), "request"), 100*c.Stall.Share)
+			left = append(left, fmt.Sprintf("%s at %s", c.Environment, c.Scale))
 		}
 	}
-	return b.String()
+	if len(left) == 0 {
+		return ""
+	}
+	return " Left out, because one stall made its figures: " + strings.Join(left, "; ") + "."
 }
 
 // overTime draws p50 and p99 over time, one plot for each scale.

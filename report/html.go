@@ -63,6 +63,7 @@ type page struct {
 	Requests       []cellRequests
 	Trials         []cellTrials
 	Replicas       []cellReplicas
+	Balancers      []balancerPage
 }
 
 type pageColumn struct{ Name, Unit string }
@@ -90,7 +91,8 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 		Doc: doc, Style: template.CSS(style + paletteCSS()),
 		Verdict: doc.Verdict(), Answer: verdictLine(doc), Subtitle: subtitle(doc),
 		Objectives: objectives(doc), Sides: allSides(doc), Warmups: warmupsOf(doc), Requests: allRequests(doc), Trials: allTrials(doc), Replicas: allReplicas(doc),
-		Verdicts: verdictTopics(doc), Faster: fasterTopics(doc), Key: keySides(doc), Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Headline }),
+		Balancers: balancerPages(doc),
+		Verdicts:  verdictTopics(doc), Faster: fasterTopics(doc), Key: keySides(doc), Whiskers: whiskers(doc, func(c analysis.Comparison) bool { return c.Headline }),
 	}
 	if len(p.Key) > 0 && len(p.Faster) > 0 && p.Faster[0].Name == topicName(analysis.AboutComparison) {
 		p.Faster[0].Name = "" // it stands above the bars
@@ -120,12 +122,6 @@ func newPage(doc *analysis.Document, style string) (*page, error) {
 func newPageMatrix(m matrix) pageMatrix {
 	out := pageMatrix{Load: m.load, Notes: m.notes(), Labels: labelsOf(m), Where: environmentLines(m)}
 	for i, r := range m.rows {
-		figures := r.figures
-		for k := range figures {
-			if r.few && matrixColumns[k].name == "p99" {
-				figures[k] += "*"
-			}
-		}
 		about := ""
 		if r.cell.Trials > 0 {
 			about = labelOf(r.cell).line()
@@ -133,7 +129,7 @@ func newPageMatrix(m matrix) pageMatrix {
 		out.Rows = append(out.Rows, pageRow{
 			Label: about,
 			Cell:  r.cell, NewScale: i == 0 || m.rows[i-1].cell.Scale != r.cell.Scale,
-			Figures: figures, Trials: trialsText(r.cell), Counts: scaleCounts(r.cell),
+			Figures: r.marked(), Trials: trialsText(r.cell), Counts: scaleCounts(r.cell),
 		})
 	}
 	return out

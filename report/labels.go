@@ -72,7 +72,7 @@ func withinText(t *analysis.TrialDetail) string {
 	if e := t.At(99); e != nil {
 		return e.Bounds()
 	}
-	return "without limits within this run: its seconds are not told"
+	return "without limits, its seconds are not told"
 }
 
 // rests says on how many requests and episodes a cell's p99 rests.

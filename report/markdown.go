@@ -17,15 +17,16 @@ import (
 func Markdown(w io.Writer, doc *analysis.Document) error {
 	m := &markdownReport{doc: doc}
 	m.head()
+	m.findings()
 	m.gate()
 	m.capacity()
-	m.findings()
 	m.faster()
 	m.objectives()
 	m.matrices()
 	m.warmups()
 	m.requests()
 	m.replicas()
+	m.balancers()
 	m.missing()
 	m.rest()
 	_, err := w.Write(m.b.Bytes())
@@ -54,12 +55,6 @@ func (m *markdownReport) head() {
 	fmt.Fprintf(&m.b, "# %s\n\n**%s %s.** %s\n", escape.Replace(m.doc.Title), mark(m.doc.Verdict()),
 		escape.Replace(verdictLine(m.doc)), escape.Replace(subtitle(m.doc)))
 	m.topics(verdictTopics(m.doc))
-}
-
-// headlines writes all of them.
-func (m *markdownReport) headlines() {
-	m.topics(verdictTopics(m.doc))
-	m.topics(fasterTopics(m.doc))
 }
 
 // faster says what comparing showed, with the comparisons themselves.

@@ -13,9 +13,9 @@ import (
 const mostSummary = 1<<20 - 1
 
 // Summary writes what a step's summary has room for, as Markdown: the verdict
-// first, then the objectives, the environments side by side, the findings and
-// the figures. What does not fit into 1 MiB is left out from the end, and the
-// summary says so.
+// first, then the gate or the objectives, the environments side by side, the
+// findings and the figures. What does not fit into 1 MiB is left out from the
+// end, and the summary says so.
 func Summary(w io.Writer, doc *analysis.Document) error {
 	m := &markdownReport{doc: doc}
 	fmt.Fprintf(&m.b, "# %s %s: %s\n\n", mark(doc.Verdict()), escape.Replace(doc.Title), escape.Replace(verdictLine(doc)))
@@ -23,11 +23,11 @@ func Summary(w io.Writer, doc *analysis.Document) error {
 		fmt.Fprintf(&m.b, "**%s**\n\n", escape.Replace(reason))
 	}
 	fmt.Fprintf(&m.b, "%s\n", escape.Replace(subtitle(doc)))
-	m.headlines()
 	m.gate()
 	m.capacity()
 	m.objectives()
-	m.comparisons()
+	m.topics(topics(doc, analysis.AboutCapacity, analysis.AboutTrust)) // tables say the others
+	m.faster()
 	m.findings()
 	m.missing()
 	m.matrices()

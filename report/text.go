@@ -45,6 +45,7 @@ func writeText(w io.Writer, doc *analysis.Document, colour bool) error {
 	t.warmups()
 	t.comparisons()
 	t.findings()
+	t.balancers()
 	t.rest()
 	_, err := w.Write(t.b.Bytes())
 	return err

@@ -34,6 +34,20 @@ type matrixRow struct {
 	few     bool     // its p99 rests on few requests
 }
 
+// marked are the figures with marks at those that must not be read as they are.
+func (r matrixRow) marked() []string {
+	marked := slices.Clone(r.figures)
+	for k, column := range matrixColumns {
+		switch {
+		case r.cell.Stall != nil && column.name == "requests":
+			marked[k] += "†"
+		case r.few && column.name == "p99":
+			marked[k] += "*"
+		}
+	}
+	return marked
+}
+
 // matrices are one table for each load: what was measured under one is never
 // to be read against what was measured under another.
 func matrices(doc *analysis.Document) []matrix {
@@ -107,10 +121,7 @@ func (m matrix) fillTable(out table.Writer, between string) {
 			scale = ""
 		}
 		row := table.Row{scale, r.cell.Environment}
-		for k, f := range r.figures {
-			if r.few && matrixColumns[k].name == "p99" {
-				f += "*"
-			}
+		for _, f := range r.marked() {
 			row = append(row, f)
 		}
 		out.AppendRow(append(row, trialsText(r.cell)))
@@ -127,10 +138,25 @@ func (m *matrix) notes() []string {
 	if slices.ContainsFunc(m.rows, func(r matrixRow) bool { return r.few }) {
 		notes = append(notes, "* rests on fewer than 20 requests.")
 	}
+	notes = append(notes, m.stallNotes()...)
 	if bound := m.boundNote(); bound != "" {
 		notes = append(notes, bound)
 	}
 	return notes
+}
+
+// stallNotes say what a throughput would have been without a stall in it.
+func (m *matrix) stallNotes() []string {
+	var parts []string
+	for _, r := range m.rows {
+		if s := r.cell.Stall; s != nil {
+			parts = append(parts, fmt.Sprintf("about %s (%s, %s)", s.WithoutText(), r.cell.Environment, r.cell.Scale))
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return []string{"† One stall made this, not the stack's speed; without it " + strings.Join(parts, ", ") + "."}
 }
 
 // tightBound is how much of a p99 its bound may leave open without being told.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Foreign says of an imported trial whose measurement it is.
@@ -17,8 +18,20 @@ type Foreign struct {
 	// "latency_ns.response.p99". The others are absent there, and mean nothing
 	// in memory: ask Tells before showing one.
 	Told []string `json:"told"`
-	// Balancer is what a balancer counted, of an import of its statistics.
+	// Rounded is what the tool rounded latencies to; 0: to nothing that matters.
+	Rounded time.Duration `json:"rounded_ns,omitempty"`
+	// Balancer is what a balancer counted during the load.
 	Balancer []BalancerRow `json:"balancer,omitempty"`
+	// Beside are other files that tell of the same load.
+	Beside []ForeignFile `json:"beside,omitempty"`
+}
+
+// ForeignFile is a file that another tool wrote.
+type ForeignFile struct {
+	Tool   string `json:"tool"`
+	Format string `json:"format"`
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
 }
 
 // Tells reports whether the figure at that place in trial.json is one that was

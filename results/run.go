@@ -58,6 +58,9 @@ type LoadSummary struct {
 	Rate      float64       `json:"rate,omitempty"`
 	Duration  time.Duration `json:"duration_ns,omitempty"`
 	KeepAlive bool          `json:"keepalive"`
+	// Pattern says all that an open loop of a constant rate is, but for its
+	// rate and duration; empty of other loads.
+	Pattern string `json:"pattern,omitempty"`
 	// Caution is what latencies of an imported load have to be read with, where
 	// its mode does not say it.
 	Caution string `json:"caution,omitempty"`
@@ -96,6 +99,9 @@ type Provenance struct {
 	Images map[string]string `json:"images,omitempty"`
 	// ImageDetails say more of the images, by what Images calls them.
 	ImageDetails map[string]Image `json:"image_details,omitempty"`
+	// CPULimits are how many CPUs each replica may use by its topology, by
+	// "environment/service"; those without a limit are left out.
+	CPULimits map[string]float64 `json:"cpu_limits,omitempty"`
 	// Attached says that the stacks had been brought up by hand, and that all
 	// trials took place on the same ones.
 	Attached     bool   `json:"attached,omitempty"`

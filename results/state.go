@@ -31,15 +31,18 @@ func (s *Steadiness) Unsteady() bool {
 	return false
 }
 
+// EarlyWithin is how long after the begin of a load requests count as first.
+const EarlyWithin = 10 * time.Second
+
 // ColdStart is what the first to arrive at a fresh stack met: the warm-up, as
 // response times.
 type ColdStart struct {
 	// First is that of the request that was due first.
 	First time.Duration `json:"first_ns"`
-	// Worst is the longest, WorstAt the end of the second in which it ended,
-	// counted from the begin of the warm-up.
-	Worst   time.Duration `json:"worst_ns"`
-	WorstAt time.Duration `json:"worst_at_ns"`
+	// Early is the longest of those that ended within EarlyWithin, Worst the
+	// longest of the whole warm-up.
+	Early time.Duration `json:"early_ns"`
+	Worst time.Duration `json:"worst_ns"`
 	// SteadyAfter is that of Steadiness; 0 where it does not say.
 	SteadyAfter time.Duration `json:"steady_after_ns"`
 }
@@ -78,8 +81,13 @@ type cold struct {
 }
 
 func (c *cold) addInterval(i Interval) {
-	if h := i.Latencies.Response; h != nil && h.Count() > 0 && h.Max() > c.Worst {
-		c.Worst, c.WorstAt = h.Max(), i.Start+i.Length
+	h := i.Latencies.Response
+	if h == nil || h.Count() == 0 {
+		return
+	}
+	c.Worst = max(c.Worst, h.Max())
+	if i.Start < EarlyWithin {
+		c.Early = max(c.Early, h.Max())
 	}
 }
 

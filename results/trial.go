@@ -160,6 +160,10 @@ type UsageTotal struct {
 	// replicas is what a request costs the stack.
 	CPUPerRequest   time.Duration `json:"cpu_ns_per_request"`
 	MemoryPeakBytes int64         `json:"memory_peak_bytes"`
+	// MemoryLimitBytes is the limit that the topology sets; nil: none.
+	MemoryLimitBytes *int64 `json:"memory_limit_bytes,omitempty"`
+	// OOMKilled says that the engine told so after the load.
+	OOMKilled bool `json:"oom_killed,omitempty"`
 	// The rest is absent where the kernel or the answers do not say.
 	Throttled  *time.Duration `json:"throttled_ns,omitempty"`
 	NetIn      *int64         `json:"net_in_bytes,omitempty"`

@@ -42,7 +42,24 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 	slices.Sort(paths)
 	p.LoadPath = strings.Join(paths, "; ")
 	p.Attached = r.Attach
+	p.CPULimits = cpuLimits(r.Scenario.Environments)
 	return p, nil
+}
+
+// cpuLimits are those that the topologies set, by "environment/service".
+func cpuLimits(environments []scenarios.Environment) map[string]float64 {
+	limits := map[string]float64{}
+	for _, env := range environments {
+		if env.Topology == nil {
+			continue
+		}
+		for _, s := range env.Topology.Services {
+			if cpus := s.Limits.Cores(); cpus > 0 {
+				limits[env.Name+"/"+s.Name] = cpus
+			}
+		}
+	}
+	return limits
 }
 
 func describe(info engine.Info) string {
@@ -76,6 +93,7 @@ func loadSummaries(s *scenarios.Scenario) (map[string]results.LoadSummary, error
 			Mode: string(l.Mode), Text: l.Text() + ", " + connections,
 			Requests: l.Requests, Concurrency: l.Concurrency, Think: l.Think,
 			Rate: rate, Duration: l.Duration, KeepAlive: l.KeepAlive,
+			Pattern: l.Pattern(),
 		}
 	}
 	return summaries, nil

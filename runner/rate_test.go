@@ -83,6 +83,9 @@ func TestHopelessLoad(t *testing.T) {
 	if got.EndedEarly != "it is of no use" || got.Duration >= time.Hour || got.Requests.OK < seen[1] || run.Manifest.Outcome != "complete" {
 		t.Errorf("%q after %v with %+v, run %s", got.EndedEarly, got.Duration, got.Requests, run.Manifest.Outcome)
 	}
+	if len(got.Events) != 1 || got.Events[0].What != "load ended early: it is of no use" {
+		t.Errorf("the record has the events %+v", got.Events)
+	}
 	if len(seen) != 2 || seen[0] > seen[1] || seen[1] == 0 {
 		t.Errorf("asked with %v good answers so far", seen)
 	}

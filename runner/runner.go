@@ -300,6 +300,11 @@ func (r *run) trials(ctx context.Context) error {
 		next = r.inOrder()
 	}
 	var finished []results.Trial
+	if r.Resume != nil {
+		for _, t := range r.Resume.Trials {
+			finished = append(finished, t.Trial)
+		}
+	}
 	for ctx.Err() == nil {
 		t, more := next(r.manifest, finished)
 		if !more {

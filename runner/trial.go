@@ -104,7 +104,12 @@ func (t *trial) execute(ctx context.Context) error {
 	if err := t.applyLoad(ctx, way, meters); err != nil {
 		return err
 	}
+	killed, err := t.losses(ctx, state)
+	if err != nil {
+		return err
+	}
 	t.summarize(state, startup, meters)
+	t.addMemory(killed)
 	return nil
 }
 
@@ -200,10 +205,12 @@ func (t *trial) measure(ctx context.Context, client *worker.Client, meters *samp
 		if err := t.observe(l); err != nil {
 			return err
 		}
-		if second, ok := l.(results.Interval); ok && t.hopeless(seconds, second) {
-			end()
+		second, ok := l.(results.Interval)
+		if !ok || !t.hopeless(seconds, second) {
+			return nil
 		}
-		return nil
+		end()
+		return t.append(results.Event{At: second.Start + second.Length, Wall: time.Now(), What: "load ended early: " + t.endedEarly})
 	}
 	final, err := client.Run(loading, results.Measure, begin, observe)
 	if early := t.endedEarly != "" && ctx.Err() == nil && final.Phase == results.Measure; err != nil && !early {

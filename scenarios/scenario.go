@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -113,6 +114,20 @@ type TLS struct {
 // Scale holds the replica counts of one scale level; services that are not
 // named have as many as their topology says.
 type Scale map[string]int
+
+// ParseScale reads what String renders, "web=3,static=2".
+func ParseScale(text string) (Scale, error) {
+	scale := Scale{}
+	for part := range strings.SplitSeq(text, ",") {
+		service, count, ok := strings.Cut(part, "=")
+		n, err := strconv.Atoi(count)
+		if !ok || service == "" || err != nil || n < 0 {
+			return nil, fmt.Errorf("%q is not SERVICE=COUNT, such as web=3", part)
+		}
+		scale[service] = n
+	}
+	return scale, nil
+}
 
 // String renders a scale as "static=2,web=3", and "as written" if it names no
 // service.

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ Exit codes: 0 a rate is supported · 98 none can be given · 97 measurement inva
 			&cli.StringFlag{Name: "out", Value: "results", Usage: "make the run's folder in `DIR`"},
 			extraReportFlag(),
 			transportFlag(),
+			&cli.StringFlag{Name: "resume", Usage: "go on with the unfinished search `RUN`; SCENARIO is not needed then"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what is looked for and about how long it takes, start nothing"},
 			&cli.Uint64Flag{Name: "seed", HideDefault: true, Usage: "`NUMBER` that fixes the order of rates and of the request mix (default: drawn)"},
 			&cli.DurationFlag{Name: "ready-within", Value: time.Minute, Usage: "how `LONG` a replica may take to become ready"},
@@ -68,8 +70,10 @@ Exit codes: 0 a rate is supported · 98 none can be given · 97 measurement inva
 			if err != nil {
 				return err
 			}
-			if c.Warnings, err = warn(std, choice, c.Scenario, c.Plan, lint.Finding.Line); err != nil {
-				return err
+			if c.Resume == nil { // else it was said, and recorded
+				if c.Warnings, err = warn(std, choice, c.Scenario, c.Plan, lint.Finding.Line); err != nil {
+					return err
+				}
 			}
 			if cmd.Bool("dry-run") {
 				_, err := fmt.Fprintln(std.out, c.announcement())
@@ -101,36 +105,25 @@ type capacityJob struct {
 
 // prepareCapacity turns the command line into what the runner is to do.
 func prepareCapacity(cmd *cli.Command) (*capacityJob, error) {
-	if cmd.Args().Len() != 1 {
-		return nil, usageErrorf("capacity takes one SCENARIO, got %d arguments", cmd.Args().Len())
-	}
 	if _, err := load.Choose(cmd.String("transport"), nil); err != nil {
 		return nil, usageErrorf("--%v", err)
+	}
+	opt := runner.Options{
+		Out: cmd.String("out"), ReadyWithin: cmd.Duration("ready-within"), Transport: cmd.String("transport"),
+		Version: version, Command: os.Args,
+	}
+	if cmd.IsSet("resume") {
+		return resumeCapacity(cmd, opt)
+	}
+	if cmd.Args().Len() != 1 {
+		return nil, usageErrorf("capacity takes one SCENARIO, got %d arguments", cmd.Args().Len())
 	}
 	scenario, err := scenarios.Read(cmd.Args().First())
 	if err != nil {
 		return nil, err
 	}
-	settings := results.Capacity{Block: cmd.Duration("block"), Quick: cmd.Bool("quick"), Scales: scenario.Scales[:1]}
-	if settings.Block < time.Second {
-		return nil, usageErrorf("--block %v: at least 1s", settings.Block)
-	}
-	if cmd.IsSet("scale") {
-		if settings.Scales, err = parseScales(cmd.StringSlice("scale")); err != nil {
-			return nil, err
-		}
-		settings.Scales = distinctScales(settings.Scales)
-	}
-	if settings.Environment, err = capacityEnvironment(scenario, cmd.String("env")); err != nil {
-		return nil, err
-	}
-	if settings.Load, err = capacityLoad(scenario, cmd.String("load")); err != nil {
-		return nil, err
-	}
-	if err := capacityObjectives(cmd, scenario); err != nil {
-		return nil, err
-	}
-	if err := capacityRange(cmd, scenario, &settings); err != nil {
+	settings, err := capacitySettings(cmd, scenario)
+	if err != nil {
 		return nil, err
 	}
 	for i := range scenario.Loads {
@@ -143,10 +136,45 @@ func prepareCapacity(cmd *cli.Command) (*capacityJob, error) {
 	if !cmd.IsSet("seed") {
 		seed = rand.Uint64() >> 12 // exact in JSON readers that use floats
 	}
-	c := &capacityJob{}
-	expected := &plan.Plan{Scenario: scenario.Name, Seed: seed}
+	opt.Scenario = scenario
+	return newCapacityJob(opt, settings, seed)
+}
+
+// resumeCapacity prepares to go on with an unfinished search, by its own
+// scenario and settings.
+func resumeCapacity(cmd *cli.Command, opt runner.Options) (*capacityJob, error) {
+	if cmd.Args().Len() != 0 {
+		return nil, usageErrorf("--resume goes on with the search's own scenario; leave out %q", cmd.Args().First())
+	}
+	for _, flag := range []string{"env", "scale", "load", "objective", "from", "to", "block", "quick", "seed", "transport"} {
+		if cmd.IsSet(flag) {
+			return nil, usageErrorf("--resume goes on with the search's own settings; leave out --%s", flag)
+		}
+	}
+	dir, err := findRun(cmd.String("resume"), cmd.String("out"))
+	if err != nil {
+		return nil, err
+	}
+	if opt.Resume, err = results.Open(dir); err != nil {
+		return nil, err
+	}
+	m := opt.Resume.Manifest
+	if m.Capacity == nil {
+		return nil, usageErrorf("%s is no capacity search; plimsoll run --resume goes on with other runs", dir)
+	}
+	if opt.Scenario, err = scenarios.Read(filepath.Join(dir, results.ScenarioFile)); err != nil {
+		return nil, err
+	}
+	return newCapacityJob(opt, *m.Capacity, m.Plan.Seed)
+}
+
+// newCapacityJob completes the options for a search in a scenario whose load is
+// as it is to be sent, but for the rate.
+func newCapacityJob(opt runner.Options, settings results.Capacity, seed uint64) (*capacityJob, error) {
+	c := &capacityJob{Options: opt}
+	c.Capacity, c.Plan = &settings, &plan.Plan{Scenario: opt.Scenario.Name, Seed: seed}
 	for _, scale := range settings.Scales {
-		one, err := plan.Compile(scenario, plan.Options{
+		one, err := plan.Compile(opt.Scenario, plan.Options{
 			Environments: []string{settings.Environment}, Scales: []scenarios.Scale{scale}, Loads: []string{settings.Load}, Trials: 1, Seed: seed,
 		})
 		if err != nil {
@@ -155,23 +183,44 @@ func prepareCapacity(cmd *cli.Command) (*capacityJob, error) {
 		kind := one.Trials[0]
 		c.kinds = append(c.kinds, kind)
 		for range expectedTrials(settings.Quick) {
-			kind.Index = len(expected.Trials) + 1
-			expected.Trials = append(expected.Trials, kind)
+			kind.Index = len(c.Plan.Trials) + 1
+			c.Plan.Trials = append(c.Plan.Trials, kind)
 		}
 	}
-	c.Options = runner.Options{
-		Scenario: scenario, Plan: expected, Capacity: &settings,
-		Out: cmd.String("out"), ReadyWithin: cmd.Duration("ready-within"), Transport: cmd.String("transport"),
-		Version: version, Command: os.Args,
-	}
 	var objectives []string
-	for _, o := range scenario.Objectives {
+	for _, o := range opt.Scenario.Objectives {
 		objectives = append(objectives, o.Text)
 	}
 	c.Hopeless = func(t plan.Trial, soFar results.Trial, elapsed time.Duration) string {
 		return analysis.Hopeless(settings, objectives, t.Rate, soFar, elapsed)
 	}
 	return c, nil
+}
+
+// capacitySettings reads what is looked for. Objectives of the command line
+// replace those of the scenario.
+func capacitySettings(cmd *cli.Command, scenario *scenarios.Scenario) (results.Capacity, error) {
+	c := results.Capacity{Block: cmd.Duration("block"), Quick: cmd.Bool("quick"), Scales: scenario.Scales[:1]}
+	if c.Block < time.Second {
+		return c, usageErrorf("--block %v: at least 1s", c.Block)
+	}
+	var err error
+	if cmd.IsSet("scale") {
+		if c.Scales, err = parseScales(cmd.StringSlice("scale")); err != nil {
+			return c, err
+		}
+		c.Scales = distinctScales(c.Scales)
+	}
+	if c.Environment, err = capacityEnvironment(scenario, cmd.String("env")); err != nil {
+		return c, err
+	}
+	if c.Load, err = capacityLoad(scenario, cmd.String("load")); err != nil {
+		return c, err
+	}
+	if err := capacityObjectives(cmd, scenario); err != nil {
+		return c, err
+	}
+	return c, capacityRange(cmd, scenario, &c)
 }
 
 func expectedTrials(quick bool) int {

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"plimsoll/results/foreign"
+	"plimsoll/results/published"
 )
 
 func newImportCommand(std streams) *cli.Command {
@@ -21,8 +22,14 @@ func newImportCommand(std streams) *cli.Command {
 		ArgsUsage: "FORMAT FILE…",
 		Description: `FORMAT is one of ` + strings.Join(formats, ", ") + `; auto looks at the file.
 FILE is what the tool wrote, or - for stdin. Each file is an environment, named
-after it; with --env all files are trials of that one. What a tool does not tell
-stays absent. Prints the report's path last; see docs/import.md.`,
+after it: ENVIRONMENT[@SCALE][.FORMAT].EXTENSION, such as
+production@web=3.ab.txt. A balancer's page (haproxy) of the same name belongs to
+that load, and so does what ab -g and -e wrote. With --env all files are trials
+of that environment. What a tool does not tell stays absent. Prints the report's
+path last; see docs/import.md.
+
+"plimsoll import published" needs no file: it imports the runs that the shipped
+example was first published with.`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "env", Usage: "the files are trials of environment `NAME`"},
 			&cli.StringFlag{Name: "out", Value: "results", Usage: "store the run in `DIR`"},
@@ -30,25 +37,23 @@ stays absent. Prints the report's path last; see docs/import.md.`,
 		OnUsageError: onUsageError,
 		Action: func(_ context.Context, cmd *cli.Command) error {
 			format := cmd.Args().First()
-			if cmd.Args().Len() < 2 {
-				return usageErrorf("import takes a FORMAT (%s) and at least one FILE", strings.Join(formats, ", "))
-			}
-			if !slices.Contains(formats, format) {
-				return usageErrorf("unknown format %q; there are %s", format, strings.Join(formats, ", "))
-			}
 			if cmd.IsSet("env") && strings.TrimSpace(cmd.String("env")) == "" {
 				return usageErrorf("--env: an environment needs a name")
 			}
-			var files []foreign.File
-			for _, name := range cmd.Args().Tail() {
-				text, err := readFile(std.in, name)
-				if err != nil {
-					return err
-				}
-				if name == "-" {
-					name = "stdin"
-				}
-				files = append(files, foreign.File{Name: name, Text: text})
+			read := func() ([]foreign.File, error) { return readFiles(std.in, cmd.Args().Tail()) }
+			switch {
+			case format == publishedRuns && cmd.Args().Len() == 1:
+				format, read = foreign.Auto, publishedFiles
+			case format == publishedRuns:
+				return usageErrorf("import %s takes no FILE", publishedRuns)
+			case cmd.Args().Len() < 2:
+				return usageErrorf("import takes a FORMAT (%s) and at least one FILE", strings.Join(formats, ", "))
+			case !slices.Contains(formats, format):
+				return usageErrorf("unknown format %q; there are %s", format, strings.Join(formats, ", "))
+			}
+			files, err := read()
+			if err != nil {
+				return err
 			}
 			dir, err := foreign.Store(foreign.Options{
 				Out: cmd.String("out"), Format: format, Environment: cmd.String("env"),
@@ -61,6 +66,36 @@ stays absent. Prints the report's path last; see docs/import.md.`,
 			return err
 		},
 	}
+}
+
+// publishedRuns stands for the files of package published.
+const publishedRuns = "published"
+
+func publishedFiles() ([]foreign.File, error) {
+	var files []foreign.File
+	for _, name := range published.Names() {
+		text, err := published.Files.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, foreign.File{Name: name, Text: text})
+	}
+	return files, nil
+}
+
+func readFiles(in io.Reader, names []string) ([]foreign.File, error) {
+	var files []foreign.File
+	for _, name := range names {
+		text, err := readFile(in, name)
+		if err != nil {
+			return nil, err
+		}
+		if name == "-" {
+			name = "stdin"
+		}
+		files = append(files, foreign.File{Name: name, Text: text})
+	}
+	return files, nil
 }
 
 func readFile(in io.Reader, name string) ([]byte, error) {

@@ -76,7 +76,7 @@ Exit codes: 0 done or pass · 1 error · 2 usage or bad scenario ·
 96 an environment did not start · 97 measurement invalid · 98 inconclusive ·
 99 objective or gate failed · 130 interrupted`,
 		Commands: []*cli.Command{
-			newRunCommand(std), newGateCommand(std), newCapacityCommand(std), newBenchCommand(std), newReportCommand(std), newCompareCommand(std), newImportCommand(std), newListCommand(std),
+			newRunCommand(std), newGateCommand(std), newCapacityCommand(std), newSizeCommand(std), newBenchCommand(std), newReportCommand(std), newCompareCommand(std), newImportCommand(std), newListCommand(std),
 			newUpCommand(std), newScaleCommand(std), newPsCommand(std), newLogsCommand(std), newImagesCommand(std), newDownCommand(std),
 			newInitCommand(std), newValidateCommand(std), newSchemaCommand(std), newCleanCommand(std), newDoctorCommand(std), newVersionCommand(std),
 			newWorkerCommand(std), newDialCommand(std), newFixtureCommand(std),

@@ -57,6 +57,9 @@ func outcome(summary *results.Trial, err error) string {
 	if v := summary.Validity; v.Verdict != results.Valid {
 		text += fmt.Sprintf(" (%s: %s)", v.Verdict, strings.Join(v.Reasons, "; "))
 	}
+	if s := summary.Steady; s.Unsteady() {
+		text += fmt.Sprintf(" (%s: %s)", s.Verdict, s.Why)
+	}
 	return text
 }
 

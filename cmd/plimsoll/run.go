@@ -8,8 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -146,6 +144,9 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 	if opt.Resume.Manifest.Gate != nil {
 		return opt, usageErrorf("%s is a gate's: its rounds have to follow one another, so it is started anew, not resumed", dir)
 	}
+	if opt.Resume.Manifest.Capacity != nil {
+		return opt, usageErrorf("%s is a capacity search: go on with plimsoll capacity --resume %s", dir, cmd.String("resume"))
+	}
 	if opt.Scenario, err = scenarios.Read(filepath.Join(dir, results.ScenarioFile)); err != nil {
 		return opt, err
 	}
@@ -157,14 +158,9 @@ func resume(cmd *cli.Command, opt runner.Options) (runner.Options, error) {
 func parseScales(texts []string) ([]scenarios.Scale, error) {
 	var scales []scenarios.Scale
 	for _, text := range texts {
-		scale := scenarios.Scale{}
-		for part := range strings.SplitSeq(text, ",") {
-			service, count, ok := strings.Cut(part, "=")
-			n, err := strconv.Atoi(count)
-			if !ok || service == "" || err != nil || n < 0 {
-				return nil, usageErrorf("--scale %s: %q is not SERVICE=COUNT, such as web=3", text, part)
-			}
-			scale[service] = n
+		scale, err := scenarios.ParseScale(text)
+		if err != nil {
+			return nil, usageErrorf("--scale %s: %v", text, err)
 		}
 		scales = append(scales, scale)
 	}

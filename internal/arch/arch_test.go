@@ -29,6 +29,7 @@ var layers = map[string]int{
 	"results/analysis":          4,
 	"results/analysis/capacity": 4,
 	"results/analysis/gate":     4,
+	"results/analysis/size":     4,
 	"results/foreign":           4,
 	"results/analysis/within":   4,
 
@@ -49,6 +50,7 @@ var layers = map[string]int{
 	"scenarios/draft":    1,
 	"scenarios/lint":     1,
 	"scenarios/plan":     1,
+	"scenarios/prices":   1,
 	"scenarios":          1,
 	"scenarios/topology": 1,
 	"scenarios/yamlfile": 1,
@@ -75,6 +77,7 @@ var within = []string{
 	"scenarios/plan -> scenarios",
 	"scenarios -> scenarios/topology",
 	"scenarios/plan -> scenarios/yamlfile",
+	"scenarios/prices -> scenarios/yamlfile",
 	"scenarios -> scenarios/yamlfile",
 	"scenarios/topology -> scenarios/yamlfile",
 	"runner/load -> results",
@@ -85,6 +88,7 @@ var within = []string{
 	"fixtures -> internal/precise",
 	"results/analysis -> results/analysis/capacity",
 	"results/analysis -> results/analysis/gate",
+	"results/analysis -> results/analysis/size",
 	"results/analysis -> results/analysis/within",
 }
 

@@ -12,8 +12,11 @@ package plot
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
+
+	"gonum.org/v1/plot"
 )
 
 // Line is one line of a plot.
@@ -81,6 +84,21 @@ func TimeByRound(label, what string, rounds []string, lines []Line) ([]byte, err
 	c := newChart("round", what+", ms")
 	c.linearY(lines, 0)
 	return c.draw(label, c.byScale(rounds, lines))
+}
+
+// RateByReplicas draws rates (Y, per second) by the number of replicas (X). The
+// axis has ticks at the numbers that were measured.
+func RateByReplicas(label string, measured []int, lines []Line) ([]byte, error) {
+	c := newChart("replicas", "supported requests per second")
+	c.linearY(lines, 0)
+	_, _, last := extents(lines)
+	var ticks plot.ConstantTicks
+	for _, n := range measured {
+		ticks = append(ticks, plot.Tick{Value: float64(n), Label: strconv.Itoa(n)})
+		last = max(last, float64(n))
+	}
+	c.axis(&c.plot.X, 0, last*1.04, ticks)
+	return c.draw(label, lines)
 }
 
 // LatencyOverTime draws latencies (Y, in ns) over time (X, in ns).

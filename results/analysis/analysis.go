@@ -58,7 +58,7 @@ func Summarize(run *results.Run) (*Document, error) {
 		doc.Findings = append(doc.Findings, findings(&cell, g)...)
 		doc.Cells = append(doc.Cells, cell)
 	}
-	doc.Findings = orderFindings(append(runFindings(doc, m), doc.Findings...))
+	doc.Findings = orderFindings(append(runFindings(doc, groups, m), doc.Findings...))
 	doc.Comparisons, doc.Scalings = []Comparison{}, []Scaling{}
 	if m.Gate == nil && m.Capacity == nil {
 		doc.Comparisons = comparisons(doc)
@@ -84,6 +84,7 @@ type cellGroup struct {
 	planned                  int
 	indexes                  []int // of the plan's trials
 	trials                   []*observed
+	cpus                     int // of the machine; 0: not known
 }
 
 func (g *cellGroup) name() string {
@@ -122,7 +123,7 @@ func group(m results.Manifest) cellGroups {
 	var groups cellGroups
 	byName := map[string]*cellGroup{}
 	for _, t := range m.Plan.Trials {
-		g := &cellGroup{environment: t.Environment, scale: t.Scale.String(), load: t.Load, size: size(t.Scale)}
+		g := &cellGroup{environment: t.Environment, scale: t.Scale.String(), load: t.Load, size: replicasIn(t.Scale), cpus: m.Provenance.CPUs}
 		if known := byName[g.name()]; known != nil {
 			g = known
 		} else {
@@ -138,7 +139,7 @@ func group(m results.Manifest) cellGroups {
 	return groups
 }
 
-func size(s scenarios.Scale) int {
+func replicasIn(s scenarios.Scale) int {
 	n := 0
 	for _, replicas := range s {
 		n += replicas

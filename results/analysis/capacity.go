@@ -12,6 +12,7 @@ import (
 	"plimsoll/internal/units"
 	"plimsoll/results"
 	"plimsoll/results/analysis/capacity"
+	"plimsoll/results/steady"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
 )
@@ -273,6 +274,17 @@ func (j *capacityJudge) trial(t results.Trial, rate float64) (capacity.Trial, Ca
 		_, shown.Why = t.MayBeCompared()
 		shown.Verdict = InvalidResult
 		return capacity.Trial{Rate: rate, Void: shown.Why}, shown
+	}
+	// An overloaded stack is not steady either, and a trial that missed an
+	// objective has failed however that came. One that met them may owe it to
+	// its short time.
+	if out.Passed && t.Steady.Unsteady() {
+		why := fmt.Sprintf("%s: %s", t.Steady.Verdict, t.Steady.Why)
+		if t.Steady.Verdict != steady.Degrading {
+			shown.Verdict, shown.Why = InvalidResult, why
+			return capacity.Trial{Rate: rate, Void: why}, shown
+		}
+		fail(capacity.Objective, "%s", why)
 	}
 	if !out.Passed && out.Cause == capacity.Errors {
 		out.Excess = max(out.Excess, missed)

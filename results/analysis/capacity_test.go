@@ -15,6 +15,7 @@ import (
 	"plimsoll/internal/testenv"
 	"plimsoll/results"
 	"plimsoll/results/analysis/capacity"
+	"plimsoll/results/steady"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
 )
@@ -185,6 +186,9 @@ func TestJudgeCapacityTrial(t *testing.T) {
 			t.Validity = results.Validity{Verdict: v, Reasons: []string{"why"}, Broken: []results.Criterion{c}}
 		}
 	}
+	unsteady := func(v steady.Verdict) func(*results.Trial) {
+		return func(t *results.Trial) { t.Steady = &results.Steadiness{Verdict: v, Why: "why"} }
+	}
 	failing := func(n int64) func(*results.Trial) {
 		return func(t *results.Trial) { t.Requests.OK, t.Requests.Failed = t.Requests.OK-n, n }
 	}
@@ -207,6 +211,11 @@ func TestJudgeCapacityTrial(t *testing.T) {
 		{"invalid", 50 * time.Millisecond, broken(results.Invalid, results.SendLag), capacity.Trial{Limited: true}, "why"},
 		{"invalid and beyond the limit", 500 * time.Millisecond, broken(results.Invalid, results.WorkerCPU), capacity.Trial{Limited: true}, "why"},
 		{"stolen CPU time", 500 * time.Millisecond, broken(results.Suspect, results.HostSteal), capacity.Trial{Void: "why"}, "why"},
+		{"met while the latency rises", 50 * time.Millisecond, unsteady(steady.Degrading), capacity.Trial{Cause: capacity.Objective}, "degrading: why"},
+		{"missed while the latency rises", 200 * time.Millisecond, unsteady(steady.Degrading), capacity.Trial{Cause: capacity.Objective, Excess: math.Log(2)}, "p99 200 ms"},
+		{"met, steady or not", 50 * time.Millisecond, unsteady(steady.Undetermined), capacity.Trial{Void: "undetermined: why"}, "undetermined: why"},
+		{"missed, steady or not", 200 * time.Millisecond, unsteady(steady.Undetermined), capacity.Trial{Cause: capacity.Objective, Excess: math.Log(2)}, "p99 200 ms"},
+		{"met and steady", 50 * time.Millisecond, unsteady(steady.Steady), capacity.Trial{Passed: true, Excess: math.Log(.5)}, ""},
 		{"ended early", 3 * time.Second, func(t *results.Trial) {
 			t.EndedEarly = "hopeless"
 			t.Requests.OK, t.Requests.Failed, t.Requests.Errors = 5_000, 5_000, map[string]int64{"cut off": 4_000, "never sent": 1_000}

@@ -45,7 +45,9 @@ func summarize(g *cellGroup, load results.LoadSummary, p results.Provenance) Cel
 	c.Used = usageOverTime(first.samples, first.Duration)
 	if closed(c.Mode) {
 		c.Stall = worstStall(shown)
+		c.ColdEpisode = coldEpisodes(shown)
 	}
+	c.RoundTrips = roundTripsOf(shown, g.cpus)
 	return c
 }
 

@@ -94,8 +94,9 @@ func generatorLabel(shown []*observed) string {
 func environmentLabel(shown []*observed, p results.Provenance) string {
 	first := shown[0]
 	if first.Foreign != nil {
-		return notTold
+		return "where it ran is not told"
 	}
+	limits := ""
 	parts := []string{"load from elsewhere than the stack, or not told"}
 	if len(first.Usage) > 0 {
 		parts[0] = "load and stack on the same host"
@@ -103,6 +104,7 @@ func environmentLabel(shown []*observed, p results.Provenance) string {
 	for _, name := range slices.Sorted(maps.Keys(p.Engines)) {
 		if first.Link.Label(name) == first.Environment {
 			parts = append(parts, p.Engines[name])
+			limits = cpuLimits(p.CPULimits, name)
 		}
 	}
 	if p.Kernel != "" {
@@ -110,6 +112,9 @@ func environmentLabel(shown []*observed, p results.Provenance) string {
 	}
 	if p.CPUs > 0 {
 		parts = append(parts, plural(p.CPUs, "CPU"))
+	}
+	if limits != "" {
+		parts = append(parts, "CPU limits "+limits)
 	}
 	var images []string
 	for user, image := range usersOf(first.Images) {
@@ -119,6 +124,17 @@ func environmentLabel(shown []*observed, p results.Provenance) string {
 		parts = append(parts, "images "+strings.Join(images, ", "))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// cpuLimits prints those of an environment: "static 0.5, web 2".
+func cpuLimits(limits map[string]float64, environment string) string {
+	var parts []string
+	for _, user := range slices.Sorted(maps.Keys(limits)) {
+		if service, ok := strings.CutPrefix(user, environment+"/"); ok {
+			parts = append(parts, fmt.Sprintf("%s %g", service, limits[user]))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // estimate is the trial's percentile with its limits within this run. Of a

@@ -110,7 +110,7 @@ func (c *Change) errors() {
 	if c.A.Min == 0 || c.B.Min == 0 {
 		c.Withheld = "some trials had no failed request, and 0 has no ratio"
 	}
-	if c.A.Max == 0 && c.B.Max == 0 {
+	if c.A.Median == 0 && c.B.Median == 0 {
 		c.Withheld = "no request failed"
 	}
 }
@@ -128,8 +128,17 @@ func withholds(m Metric, a, b *Cell) string {
 	}
 	for _, side := range pairOf(a, b) {
 		if s := side.Stall; s != nil && (m == throughput || m == tail) {
-			return fmt.Sprintf("%s of %s waited in one stall and hold %.0f %% of all request time, so its %s follows from how many requests were sent",
-				plural(int(s.Requests), "request"), side.name, 100*s.Share, m.Name)
+			return fmt.Sprintf("%s of %s waited in one stall and hold %s of all request time, so its %s follows from how many requests were sent",
+				plural(int(s.Requests), "request"), side.name, s.shareText(), m.Name)
+		}
+	}
+	// An emulated distance is told with every figure; one that was not asked for
+	// makes a ratio of distances.
+	if (a.RoundTrips != nil) != (b.RoundTrips != nil) && a.Link == b.Link && (latency || m == throughput) {
+		for _, side := range pairOf(a, b) {
+			if r := side.RoundTrips; r != nil {
+				return fmt.Sprintf("%s is bound by %s", side.name, r.shortText())
+			}
 		}
 	}
 	if !latency {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"plimsoll/internal/units"
+	"plimsoll/scenarios"
 )
 
 // The metrics that cells are compared by.
@@ -168,7 +171,7 @@ func overlap(a, b Range) bool { return a.Min <= b.Max && b.Min <= a.Max }
 // trials there are.
 func doubts(m Metric, cells []*Cell) []string {
 	list := []string{}
-	var suspects []string
+	var suspects, foreign []string
 	for _, c := range cells {
 		if why := c.mostlyUnsteady(); why != "" {
 			list = append(list, c.Environment+": "+why)
@@ -179,17 +182,25 @@ func doubts(m Metric, cells []*Cell) []string {
 			list = append(list, fmt.Sprintf("%s of the requests to %s failed", percent(c.ErrorRate), c.Environment))
 		case c.Stall != nil && m != median && m != cost:
 			list = append(list, fmt.Sprintf("%s of %s waited in one stall, without which it would be about %s",
-				plural(int(c.Stall.Requests), "request"), c.Environment, about(c.Stall.Without)))
+				plural(int(c.Stall.Requests), "request"), c.Environment, c.Stall.WithoutText()))
 		case m == tail && c.countless():
 			list = append(list, fmt.Sprintf("how many requests the p99 of %s rests on is not told", c.Environment))
 		case m == tail && c.Tail < fewInTail:
 			list = append(list, fmt.Sprintf("the p99 of %s rests on %s", c.Environment, plural(int(c.Tail), "request")))
+		case c.imported():
+			foreign = append(foreign, c.Environment)
 		case c.suspect():
 			suspects = append(suspects, c.Environment)
+		}
+		if r := c.RoundTrips; r != nil && c.Link == (scenarios.Link{}) && m != cost {
+			list = append(list, fmt.Sprintf("%s is bound by %s", c.Environment, r.shortText()))
 		}
 	}
 	if m != cost && slices.ContainsFunc(cells, func(c *Cell) bool { return c.Link != cells[0].Link }) {
 		list = append(list, "the difference contains emulated distance")
+	}
+	if len(foreign) > 0 {
+		list = append(list, "imported results decide nothing")
 	}
 	if len(suspects) > 0 {
 		list = append(list, "suspect trials of "+enumerate(suspects))
@@ -246,27 +257,58 @@ func scaling(doc *Document, m Metric, from, to *Cell) Scaling {
 	s.Interval = apart(m, from, to, 1)
 	s.Withheld = append(s.Withheld, withheld(doc, m, from, to)...)
 	s.Decided = len(s.Withheld) == 0
-	s.Text = fmt.Sprintf("%s, %s: %s %s %s, %s %s. ", s.Environment, s.Load, m.Name,
-		m.Text(s.Before.Median), at(s.From), m.Text(s.After.Median), at(s.To))
-	if s.Decided {
-		s.Text += fmt.Sprintf("The scale made a difference of %s%s on this machine.", times(ratio(s.Before.Median, s.After.Median)), s.Interval.clause())
-	} else {
-		s.Text += "No verdict on scaling: " + strings.Join(s.Withheld, "; ") + "."
+	seen := fmt.Sprintf("%s %s %s, %s %s", m.Name, m.Text(s.Before.Median), at(s.From), m.Text(s.After.Median), at(s.To))
+	switch {
+	case s.Decided:
+		s.Text = fmt.Sprintf("%s, %s: %s. The scale made a difference of %s%s on this machine.", s.Environment, s.Load, seen,
+			times(ratio(s.Before.Median, s.After.Median)), s.Interval.clause())
+	case coldScale(from, to):
+		s.Cold = true
+		s.Text = fmt.Sprintf("%s, %s: it is not shown that %s is slower than %s. %s; a cold start of new replicas is the likely reading.",
+			s.Environment, s.Load, s.To, fromText(s.From), to.Stall.inWords(m, s))
+		if rest := s.Withheld[1:]; len(rest) > 0 { // the first is that stall
+			s.Text += " No verdict on scaling, either way: " + strings.Join(rest, "; ") + "."
+		}
+	default:
+		s.Text = fmt.Sprintf("%s, %s: %s. No verdict on scaling: %s.", s.Environment, s.Load, seen, strings.Join(s.Withheld, "; "))
 	}
 	return s
+}
+
+// fromText names a scale that another is held against.
+func fromText(scale string) string {
+	if scale == "as written" {
+		return "the stack " + scale
+	}
+	return scale
+}
+
+// inWords says what a stall did to a scaling.
+func (s *Stall) inWords(m Metric, c Scaling) string {
+	return fmt.Sprintf("One stall of %s of %s requests holds %s of the request time %s; without it %s would be about %s, against %s %s",
+		units.Count(s.Requests), units.Count(s.Of), s.shareText(), at(c.To), m.Name, s.WithoutText(), m.Text(c.Before.Median), at(c.From))
 }
 
 // withheld lists what speaks against taking the difference of two scales for
 // an effect of the scale.
 func withheld(doc *Document, m Metric, from, to *Cell) []string {
 	var list []string
-	for _, c := range []*Cell{from, to} {
+	for _, c := range []*Cell{to, from} {
+		switch e := c.ColdEpisode; {
+		case c.Stall != nil:
+			list = append(list, fmt.Sprintf("%s of one stall hold %s of all request time %s, without which it would be about %s",
+				plural(int(c.Stall.Requests), "request"), c.Stall.shareText(), at(c.Scale), c.Stall.WithoutText()))
+		case e != nil && e.Gain > episodeGain:
+			list = append(list, fmt.Sprintf("a cold start or a stall cannot be ruled out %s: without its %d slowest requests the throughput would be %s higher",
+				at(c.Scale), e.Requests, percent(e.Gain)))
+		case e != nil:
+			list = append(list, fmt.Sprintf("a cold start or a stall cannot be ruled out %s: the slowest 2 %% of its requests hold %s of the time",
+				at(c.Scale), percent(e.Tail)))
+		case closed(c.Mode) && c.Requests > 0 && c.Requests < episodeRequests*int64(c.Counted):
+			list = append(list, fmt.Sprintf("fewer than the %s requests %s that tell a cold start from a tail", units.Count(episodeRequests), at(c.Scale)))
+		}
 		if why := c.mostlyUnsteady(); why != "" {
 			list = append(list, why+" "+at(c.Scale))
-		}
-		if c.Stall != nil {
-			list = append(list, fmt.Sprintf("%s of one stall hold %.0f %% of all request time %s, without which it would be about %s",
-				plural(int(c.Stall.Requests), "request"), 100*c.Stall.Share, at(c.Scale), about(c.Stall.Without)))
 		}
 		if c.ErrorRate > tolerated {
 			list = append(list, fmt.Sprintf("%s of the requests failed %s", percent(c.ErrorRate), at(c.Scale)))

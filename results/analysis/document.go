@@ -191,7 +191,9 @@ type Scaling struct {
 	// what speaks against it.
 	Decided  bool     `json:"decided"`
 	Withheld []string `json:"withheld"`
-	Text     string   `json:"text"`
+	// Cold says that a stall, most likely a cold start, makes To look slower.
+	Cold bool   `json:"cold,omitempty"`
+	Text string `json:"text"`
 }
 
 // Verdict is the outcome of a judgement.
@@ -312,6 +314,10 @@ type Cell struct {
 	ColdStart *ColdStart `json:"cold_start,omitempty"`
 	// Stall is there when a few requests of one batch hold much of the time.
 	Stall *Stall `json:"stall,omitempty"`
+	// ColdEpisode is there when a few requests decide the throughput.
+	ColdEpisode *ColdEpisode `json:"cold_episode,omitempty"`
+	// RoundTrips is there when distance binds all trials.
+	RoundTrips *RoundTrips `json:"round_trips,omitempty"`
 
 	// Curve is latency by percentile, of all trials merged, as far up as the
 	// number of requests allows.
@@ -364,15 +370,51 @@ func (t TrialDetail) MarshalJSON() ([]byte, error) {
 type Stall struct {
 	Trial    int   `json:"trial"`
 	Requests int64 `json:"requests"`
-	// Share is how much of all requests' time they hold, 0–1.
-	Share float64 `json:"share"`
-	// Throughput is that trial's; Without is about what it would have been
-	// without them.
+	Of       int64 `json:"of"` // all requests of that trial
+	// Shortest and Longest are the first and the last of them in their order.
+	Shortest time.Duration `json:"shortest_ns"`
+	Longest  time.Duration `json:"longest_ns"`
+	// Share to ShareTo is how much of all requests' time they hold, 0–1. The
+	// two are one where the trial's every request is known.
+	Share   float64 `json:"share"`
+	ShareTo float64 `json:"share_to"`
+	// Throughput is that trial's; Without to WithoutTo is about what it would
+	// have been without them.
 	Throughput float64 `json:"throughput_rps"`
 	Without    float64 `json:"throughput_without_rps"`
+	WithoutTo  float64 `json:"throughput_without_to_rps"`
+	// Summary says that it was derived from a summary's ranks and mean.
+	Summary bool `json:"from_summary,omitempty"`
+	// Early says that all of them were sent at the begin of the load.
+	Early bool `json:"early,omitempty"`
 	// Trials is in how many trials of the cell there was one.
 	Trials int `json:"trials"`
 }
+
+// ColdEpisode says that a few requests decide the throughput of a closed loop.
+type ColdEpisode struct {
+	Requests int64 `json:"requests"` // the slowest ones
+	// Gain is by how much the throughput would rise without them, 0.1 for 10 %.
+	Gain float64 `json:"gain"`
+	// Tail is how much of all requests' time the slowest 2 % hold, 0–1.
+	Tail float64 `json:"tail"`
+}
+
+// RoundTrips says that a request mostly waits for its way there and back.
+type RoundTrips struct {
+	Count int `json:"count"` // of each request
+	// Connect and Answer are the fastest of each; 0: there was none.
+	Connect time.Duration `json:"connect_ns"`
+	Answer  time.Duration `json:"answer_ns"`
+	// Share is how much of the p50 the round trips are, 0–1.
+	Share float64 `json:"share"`
+}
+
+// Together is how long the round trips of a request take.
+func (r *RoundTrips) Together() time.Duration { return r.Connect + r.Answer }
+
+// Each is about how long one takes.
+func (r *RoundTrips) Each() time.Duration { return r.Together() / time.Duration(r.Count) }
 
 // Point is a percentile (0–100) and its latency.
 type Point struct {

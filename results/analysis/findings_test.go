@@ -30,8 +30,13 @@ func TestStallOfTwip(t *testing.T) {
 	if s.Without < 557 || s.Without > 680 {
 		t.Errorf("throughput without the stall %.0f/s, want what the others ran at: 557 to 680", s.Without)
 	}
-	if got := kindsOf(findings(c, g)); !slices.Contains(got, "stall") || !slices.Contains(got, "few") {
-		t.Errorf("findings %v, want a stall and few requests in the tail", got)
+	doc := &Document{Scales: []string{c.Scale}, Cells: []Cell{*c}}
+	got := findStalls(doc, cellGroups{g})
+	if diff := cmp.Diff([]string{"stall"}, kindsOf(got)); diff != "" {
+		t.Fatal(diff)
+	}
+	if !strings.Contains(got[0].Evidence, "The p99 rests on 10 requests") || slices.Contains(kindsOf(findings(c, g)), "few") {
+		t.Errorf("that its p99 rests on few requests is to be said with the stall: %+v, %v", got, kindsOf(findings(c, g)))
 	}
 }
 
@@ -52,7 +57,7 @@ func TestStallNeedsABatch(t *testing.T) {
 		"too short a time to tell":        {around(0, 1000), 0, false},
 		"nothing was ever sent at all":    {nil, 0, false},
 	} {
-		_, got := stallOf(made(test.times).response, 10, test.think, 500)
+		_, got := stallOf(rankedHistogram(made(test.times).response), 10, test.think, 500)
 		if got != test.want {
 			t.Errorf("%s: stall %v, want %v", name, got, test.want)
 		}
@@ -70,7 +75,7 @@ func TestWhoServed(t *testing.T) {
 		{"even", []func(*observed){servedBy(serving{"web-1", "web", 500, s}, serving{"web-2", "web", 500, s})}, nil, ""},
 		{
 			"pinned", []func(*observed){servedBy(serving{"web-1", "web", 1000, s}, serving{"web-2", "web", 0, 0})},
-			[]string{"pinned"}, "1 of 2 web replicas served all 1\u202f000 requests; scaling web cannot help this client",
+			[]string{"pinned"}, "1 of 2 web replicas (web-1) served all 1\u202f000 requests; scaling web cannot help this client",
 		},
 		{"one replica is not pinned", []func(*observed){servedBy(serving{"web-1", "web", 1000, s})}, nil, ""},
 		{
@@ -83,7 +88,7 @@ func TestWhoServed(t *testing.T) {
 		},
 		{
 			"idle", []func(*observed){servedBy(serving{"web-1", "web", 500, s}, serving{"web-2", "web", 500, s}, serving{"web-3", "web", 0, 0})},
-			[]string{"idle"}, "no answer named web-3; 2 of 3",
+			[]string{"idle"}, "no request came to web-3; 2 of 3",
 		},
 		{
 			"skewed", []func(*observed){servedBy(serving{"web-1", "web", 800, s}, serving{"web-2", "web", 100, s}, serving{"web-3", "web", 100, s})},

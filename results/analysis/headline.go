@@ -215,13 +215,14 @@ func where(results []ObjectiveResult) string {
 	return strings.Join(parts, ", ")
 }
 
-// scalingHeadlines gives decided scalings whole, and for the others the reasons
+// scalingHeadlines gives decided scalings whole, those that a cold start makes
+// look slower, too, and for the others the reasons
 // why there is no verdict: first an environment's own, then those of all.
 func scalingHeadlines(doc *Document) []string {
 	var texts []string
 	var open []Scaling
 	for _, s := range doc.Scalings {
-		if s.Decided {
+		if s.Decided || s.Cold {
 			texts = append(texts, s.Text)
 		} else {
 			open = append(open, s)

@@ -27,8 +27,14 @@ const (
 	// A stall: at most stallBatch×concurrency requests that took at least
 	// stallFactor×p50 and hold more than stallShare of all requests' time.
 	stallFactor = 10
-	stallBatch  = 1.5
+	stallBatch  = 2
 	stallShare  = 0.30
+	// A cold episode, of at least episodeRequests: without the slowest
+	// stallBatch×concurrency requests the throughput is more than episodeGain
+	// higher, or the slowest 2 % hold more than episodeTail of all time.
+	episodeRequests = 1000
+	episodeGain     = 0.10
+	episodeTail     = 0.50
 
 	// skewed is how many times its fair share the busiest replica serves
 	// before the load is called skewed.
@@ -45,6 +51,16 @@ const (
 	// machine's CPUs, too.
 	throttledShare = 0.01
 	hostBusy       = 0.80
+	// memoryNear is the share of its memory limit from which on a replica is
+	// close to it.
+	memoryNear = 0.90
+	// lower is how far below another a latency is before errors are asked
+	// whether they made it so.
+	lower = 0.10
+	// tripShare of the p50 in round trips makes them what binds, and idleShare
+	// of the CPUs may be in use then.
+	tripShare = 0.50
+	idleShare = 0.50
 	// far is the time to connect from which on distance is looked at.
 	far = 10 * time.Millisecond
 	// episodeShare of the slow requests in one second makes one episode.

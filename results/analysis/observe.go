@@ -3,6 +3,7 @@ package analysis
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,6 +26,13 @@ type observed struct {
 	// over.
 	slow    []int64
 	samples []results.Sample
+	// stalledUntil is the end of the last second in which a request ended that
+	// took as long as those of a stall; 0: in none, or not known.
+	stalledUntil time.Duration
+	// connects are the times to connect, of the requests that had to.
+	connects *latency.Histogram
+	// strangers are answers by an origin that is none of the replicas metered.
+	strangers map[string]int64
 }
 
 // observe reads a trial's log. What cannot be read comes back as warnings.
@@ -40,17 +48,17 @@ func observe(stored results.StoredTrial) (*observed, []string) {
 // reading is a log while it is read, line by line.
 type reading struct {
 	*observed
-	seconds map[time.Duration]*second
-	connect *latency.Histogram
-	lag     *latency.Histogram
+	seconds  map[time.Duration]*second
+	lag      *latency.Histogram
+	servedBy map[string]int64
 }
 
 func newReading(t results.Trial) *reading {
 	return &reading{
-		observed: &observed{Trial: t, response: latency.New()},
+		observed: &observed{Trial: t, response: latency.New(), connects: latency.New()},
 		seconds:  map[time.Duration]*second{},
-		connect:  latency.New(),
 		lag:      latency.New(),
+		servedBy: map[string]int64{},
 	}
 }
 
@@ -68,7 +76,10 @@ func (r *reading) add(line results.Line) {
 		r.seconds[at].add(l)
 		mergeInto(r.response, l.Latencies.Response)
 		mergeInto(r.lag, l.Latencies.Lag)
-		mergeInto(r.connect, l.Latencies.Connect)
+		mergeInto(r.connects, l.Latencies.Connect)
+		for name, n := range l.ServedBy {
+			r.servedBy[name] += n
+		}
 	case results.Sample:
 		r.samples = append(r.samples, l)
 	}
@@ -76,11 +87,12 @@ func (r *reading) add(line results.Line) {
 
 func (r *reading) finish() *observed {
 	// A request that found its connection ready waited 0 for it.
-	r.reused = r.connect.Count() - r.connect.CountAbove(0)
+	r.reused = r.connects.Count() - r.connects.CountAbove(0)
 	if r.SystemP99 == nil && !closed(r.Mode) {
 		r.SystemP99 = results.SystemBound(r.response, r.lag, 99) // an older record
 	}
 	r.addSeconds(r.seconds)
+	r.strangers = r.unknown(r.servedBy)
 	return r.observed
 }
 
@@ -91,6 +103,7 @@ func (o *observed) addSeconds(seconds map[time.Duration]*second) {
 	}
 	slices.SortFunc(ordered, func(a, b *second) int { return cmp.Compare(a.end, b.end) })
 	p99 := o.response.Percentile(99)
+	stall := stallFactor * o.response.Percentile(50)
 	var bySecond []*latency.Histogram
 	for _, s := range joinRest(ordered) {
 		if s.length <= 0 {
@@ -99,10 +112,26 @@ func (o *observed) addSeconds(seconds map[time.Duration]*second) {
 		bySecond = append(bySecond, s.response)
 		o.over = append(o.over, s.point())
 		o.slow = append(o.slow, s.response.CountAbove(p99))
+		if s.response.CountAbove(stall) > 0 {
+			o.stalledUntil = s.end
+		}
 	}
 	if o.response.Count() > 0 {
 		o.run = within.New(bySecond)
 	}
+}
+
+// unknown are the answers whose origin is none of the replicas; none where no
+// answer names a replica, as names may be of another kind altogether.
+func (o *observed) unknown(servedBy map[string]int64) map[string]int64 {
+	rest := maps.Clone(servedBy)
+	for _, u := range o.Usage {
+		delete(rest, u.Replica)
+	}
+	if len(rest) == len(servedBy) {
+		return nil
+	}
+	return rest
 }
 
 // second joins the intervals of all workers for one second.

@@ -269,6 +269,10 @@ func TestChange(t *testing.T) {
 		c.Stall = &Stall{Requests: 10, Share: .72}
 		return inLoop(c)
 	}
+	distant := func(c *Cell) *Cell {
+		c.RoundTrips = &RoundTrips{Count: 2, Connect: 95 * time.Millisecond, Answer: 95 * time.Millisecond, Share: .9}
+		return c
+	}
 	one := func(c *Cell) *Cell { // of five trials has all the failures
 		c.Detail[2].Requests.Failed, c.Detail[2].Requests.OK = 250, 4750
 		return c
@@ -309,6 +313,8 @@ func TestChange(t *testing.T) {
 		{"a stall is no throughput", throughput, inLoop(a(10, 10, 10, 10, 10)), stalled(b(10, 10, 10, 10, 10)), 0, NoReading, "10 requests of B waited in one stall and hold 72 %"},
 		{"nor a p99", tail, stalled(a(10, 10, 10, 10, 10)), inLoop(b(20, 20, 20, 20, 20)), 0, NoReading, "10 requests of A waited in one stall"},
 		{"but most requests never saw it", median, stalled(a(10, 10, 10, 10, 10)), inLoop(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
+		{"distance is no speed", tail, a(10, 10, 10, 10, 10), distant(b(20, 20, 20, 20, 20)), 0, NoReading, "B is bound by 2 round trips of about 95.0 ms a request, not by its capacity"},
+		{"the same distance", tail, distant(a(10, 10, 10, 10, 10)), distant(b(20, 20, 20, 20, 20)), 2, BHigher, ""},
 		{"a p90 below it", high, edit(a(10, 10, 10, 10, 10), func(t *results.Trial) { t.Requests.Timeouts = 100 }), b(20, 20, 20, 20, 20), 2, BHigher, ""},
 		{"a value of 0", tail, a(10, 10, 10, 10, 0), b(20, 20, 20, 20, 20), 0, NoReading, "a trial's value is 0"},
 		{"throughput of a rate that was not kept up", throughput, a(10, 10, 10, 10, 10),

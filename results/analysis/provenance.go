@@ -70,6 +70,9 @@ func addForeign(add func(name, value string), trials []results.StoredTrial) (any
 			value += ", measured from " + t.Started.UTC().Format("2 January 2006 15:04:05 UTC")
 		}
 		add("imported", value)
+		for _, f := range t.Foreign.Beside {
+			add("beside it", fmt.Sprintf("%s (%s, format %s, SHA-256 %s)", f.File, f.Tool, f.Format, f.SHA256))
+		}
 	}
 	return any
 }

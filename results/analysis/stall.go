@@ -2,40 +2,43 @@ package analysis
 
 import (
 	"time"
-
-	"plimsoll/internal/latency"
 )
 
 // stallOf looks for a batch of requests of a closed loop that waited together,
-// as when containers answer for the first time: no more of them than the loop
-// keeps in flight, and yet much of the time. Its throughput is then a matter
-// of how many requests were sent in all, not of how fast the stack is.
-func stallOf(h *latency.Histogram, concurrency int, think time.Duration, throughput float64) (Stall, bool) {
-	limit := stallFactor * h.Percentile(50)
-	var slow int64
-	var slowTime time.Duration
-	allTime := think * time.Duration(h.Count()) // of the senders
-	for d, n := range h.Buckets() {
-		allTime += d * time.Duration(n)
-		if d >= limit {
-			slow += n
-			slowTime += d * time.Duration(n)
+// as when containers answer for the first time: hardly more of them than the
+// loop keeps in flight, and yet much of the time. Its throughput is then a
+// matter of how many requests were sent in all, not of how fast the stack is.
+func stallOf(r ranked, concurrency int, think time.Duration, throughput float64) (Stall, bool) {
+	limit := stallFactor * r.p50
+	least, most := r.atLeast(limit)
+	if least == 0 || least == r.n || limit == 0 || most > stallBatch*int64(concurrency) {
+		return Stall{}, false
+	}
+	share, shareTo := r.shares(least, think)
+	if share <= stallShare || shareTo >= 1 {
+		return Stall{}, false
+	}
+	s := Stall{
+		Requests: least, Share: share, ShareTo: shareTo, Throughput: throughput,
+		Without: r.without(least, share, throughput), WithoutTo: r.without(least, shareTo, throughput),
+	}
+	for _, b := range r.bands {
+		if b.low < limit {
+			continue
 		}
+		if s.Shortest == 0 {
+			s.Shortest = b.low + r.off
+		}
+		s.Longest = b.high - r.off
 	}
-	if slow == 0 || limit == 0 || float64(slow) > stallBatch*float64(concurrency) {
-		return Stall{}, false
-	}
-	share := float64(slowTime) / float64(allTime)
-	if share <= stallShare {
-		return Stall{}, false
-	}
-	// With c requests in flight or thought about all the time, the loop lasts
-	// as long as all senders' time divided by c.
-	rest := float64(h.Count()-slow) / float64(h.Count())
-	return Stall{
-		Requests: slow, Share: share,
-		Throughput: throughput, Without: throughput * rest / (1 - share),
-	}, true
+	return s, true
+}
+
+// without is what the throughput would have been without the k slowest, which
+// hold that share of the time. With c requests in flight or thought about all
+// the time, the loop lasts as long as all senders' time divided by c.
+func (r ranked) without(k int64, share, throughput float64) float64 {
+	return throughput * float64(r.n-k) / float64(r.n) / (1 - share)
 }
 
 // worstStall is the stall that weighed most in any of the trials.
@@ -43,13 +46,19 @@ func worstStall(trials []*observed) *Stall {
 	var worst *Stall
 	stalled := 0
 	for _, o := range trials {
-		s, found := stallOf(o.response, o.Concurrency, o.Think, o.Throughput)
+		r, ok := o.ranked()
+		if !ok || !o.Tells("concurrency") || !o.Tells("throughput_rps") {
+			continue
+		}
+		s, found := stallOf(r, o.Concurrency, o.Think, o.Throughput)
 		if !found {
 			continue
 		}
 		stalled++
 		if worst == nil || s.Share > worst.Share {
-			s.Trial = o.Trial.Trial
+			s.Trial, s.Of, s.Summary = o.Trial.Trial, r.n, !r.exact
+			// Seconds say when a request ended.
+			s.Early = o.stalledUntil > 0 && o.stalledUntil <= s.Longest+2*time.Second
 			worst = &s
 		}
 	}
@@ -57,4 +66,36 @@ func worstStall(trials []*observed) *Stall {
 		worst.Trials = stalled
 	}
 	return worst
+}
+
+// coldEpisode tells whether a few requests decide what the throughput of a
+// closed loop is: without the slowest 2·c of them it would be more than
+// episodeGain higher, or the slowest 2 % hold more than half of all time. With
+// fewer than episodeRequests any healthy tail looks so.
+func coldEpisode(r ranked, concurrency int, think time.Duration) (ColdEpisode, bool) {
+	if r.n < episodeRequests || concurrency == 0 {
+		return ColdEpisode{}, false
+	}
+	k := min(stallBatch*int64(concurrency), r.n/2)
+	share, _ := r.shares(k, think)
+	tail, _ := r.shares(r.n/50, think)
+	e := ColdEpisode{Requests: k, Gain: r.without(k, share, 1) - 1, Tail: tail}
+	return e, e.Gain > episodeGain || e.Tail > episodeTail
+}
+
+// coldEpisodes is that of the middle one of the trials with one, where at least
+// half of the trials have one: a healthy heavy tail looks so now and then.
+func coldEpisodes(trials []*observed) *ColdEpisode {
+	var found []ColdEpisode
+	for _, o := range trials {
+		if r, ok := o.ranked(); ok && o.Tells("concurrency") {
+			if e, is := coldEpisode(r, o.Concurrency, o.Think); is {
+				found = append(found, e)
+			}
+		}
+	}
+	if len(found) == 0 || 2*len(found) < len(trials) {
+		return nil
+	}
+	return &found[len(found)/2]
 }

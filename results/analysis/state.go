@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"plimsoll/internal/units"
 	"plimsoll/results"
@@ -13,10 +12,9 @@ import (
 )
 
 const (
-	// A cold start: the worst request of the first coldWithin of the warm-up
-	// took at least coldFactor times the p50 of the measured time, and
-	// coldBeyond times as long as the longest request in it.
-	coldWithin = 10 * time.Second
+	// A cold start: the worst of the first requests of the warm-up took at
+	// least coldFactor times the p50 of the measured time, and coldBeyond times
+	// as long as the longest request in it.
 	coldFactor = 10
 	coldBeyond = 2
 )
@@ -95,10 +93,7 @@ func findUnsteady(_ *Cell, g *cellGroup) []Finding {
 	var list []Finding
 	for _, o := range g.valid() {
 		if o.Steady.Unsteady() {
-			list = append(list, Finding{
-				Kind: "unsteady", What: "A trial whose system was not in a steady state is shown but takes part in no comparison or decision.",
-				Evidence: fmt.Sprintf("%s%s: %s", trialOf(o, g), o.Steady.Verdict, o.Steady.Why),
-			})
+			list = append(list, finding("unsteady", fmt.Sprintf("%s%s: %s", trialOf(o, g), o.Steady.Verdict, o.Steady.Why)))
 		}
 	}
 	return list
@@ -107,19 +102,18 @@ func findUnsteady(_ *Cell, g *cellGroup) []Finding {
 // findCold looks for first requests that took far longer than any once the
 // system was warm.
 func findCold(_ *Cell, g *cellGroup) []Finding {
-	return inTrials("cold", "A cold start of new replicas: their first requests took far longer than any later one. Who scales out under load meets it.",
-		g.shown(), func(o *observed) string {
-			s, warm := o.ColdStart, o.Latency.Response
-			if s == nil || s.WorstAt > coldWithin || warm.Count == 0 || s.Worst < coldFactor*warm.P50 || s.Worst < coldBeyond*warm.Max {
-				return ""
-			}
-			text := fmt.Sprintf("first request %s, worst %s in the first %s of the warm-up; measured afterwards p50 %s, longest %s",
-				units.Latency(s.First), units.Latency(s.Worst), units.Duration(s.WorstAt), units.Latency(warm.P50), units.Latency(warm.Max))
-			if s.SteadyAfter > 0 {
-				text += "; steady after " + units.Duration(s.SteadyAfter)
-			}
-			return text
-		})
+	return inTrials("cold", g.shown(), func(o *observed) string {
+		s, warm := o.ColdStart, o.Latency.Response
+		if s == nil || warm.Count == 0 || s.Early < coldFactor*warm.P50 || s.Early < coldBeyond*warm.Max {
+			return ""
+		}
+		text := fmt.Sprintf("first request %s, worst %s in the first %s of the warm-up; measured afterwards p50 %s, longest %s",
+			units.Latency(s.First), units.Latency(s.Early), units.Duration(results.EarlyWithin), units.Latency(warm.P50), units.Latency(warm.Max))
+		if s.SteadyAfter > 0 {
+			text += "; steady after " + units.Duration(s.SteadyAfter)
+		}
+		return text
+	})
 }
 
 // measured reports whether the cell has figures to go by, be they of a system

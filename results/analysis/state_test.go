@@ -15,9 +15,9 @@ func state(v steady.Verdict, why string) func(*observed) {
 	return func(o *observed) { o.Steady = &results.Steadiness{Verdict: v, Why: why} }
 }
 
-func coldStart(first, worst, at, after time.Duration) func(*observed) {
+func coldStart(first, early, worst, after time.Duration) func(*observed) {
 	return func(o *observed) {
-		o.ColdStart = &results.ColdStart{First: first, Worst: worst, WorstAt: at, SteadyAfter: after}
+		o.ColdStart = &results.ColdStart{First: first, Early: early, Worst: worst, SteadyAfter: after}
 	}
 }
 
@@ -91,12 +91,12 @@ func TestColdStart(t *testing.T) {
 		trials []*observed
 		want   string // part of the evidence; empty: none
 	}{
-		{"as TWIP's", []*observed{warm(coldStart(2100*ms, 2200*ms, s, 60*s))},
-			"first request 2.10 s, worst 2.20 s in the first 1s of the warm-up; measured afterwards p50 9.98 ms, longest 11.0 ms; steady after 1m"},
-		{"in some", []*observed{warm(coldStart(10*ms, 12*ms, s, 0)), warm(coldStart(300*ms, 300*ms, 2*s, 0))}, "(1 of 2 trials)"},
-		{"warm from the begin", []*observed{warm(coldStart(11*ms, 30*ms, s, 60*s))}, ""},
-		{"a late pause", []*observed{warm(coldStart(11*ms, 2200*ms, 11*s, 60*s))}, ""},
-		{"no longer than what is measured", []*observed{made(append(around(10*ms, 3000), 1500*ms), coldStart(10*ms, 2200*ms, s, 0))}, ""},
+		{"as TWIP's", []*observed{warm(coldStart(2100*ms, 2200*ms, 3*s, 60*s))},
+			"first request 2.10 s, worst 2.20 s in the first 10s of the warm-up; measured afterwards p50 9.98 ms, longest 11.0 ms; steady after 1m"},
+		{"in some", []*observed{warm(coldStart(10*ms, 12*ms, 12*ms, 0)), warm(coldStart(300*ms, 300*ms, 300*ms, 0))}, "(1 of 2 trials)"},
+		{"warm from the begin", []*observed{warm(coldStart(11*ms, 30*ms, 30*ms, 60*s))}, ""},
+		{"a late pause", []*observed{warm(coldStart(11*ms, 30*ms, 2200*ms, 60*s))}, ""},
+		{"no longer than what is measured", []*observed{made(append(around(10*ms, 3000), 1500*ms), coldStart(10*ms, 2200*ms, 2200*ms, 0))}, ""},
 		{"not warmed up", []*observed{warm()}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestColdStart(t *testing.T) {
 			}
 		})
 	}
-	_, cell := madeGroup("open", warm(coldStart(10*ms, 20*ms, s, 40*s)), warm(coldStart(30*ms, 60*ms, s, 0)), warm())
+	_, cell := madeGroup("open", warm(coldStart(10*ms, 20*ms, 20*ms, 40*s)), warm(coldStart(30*ms, 60*ms, 60*ms, 0)), warm())
 	if got := cell.ColdStart; got == nil || got.First.Max != float64(30*ms) || got.Worst.Min != float64(20*ms) || got.SteadyAfter == nil || got.SteadyAfter.Median != float64(40*s) {
 		t.Errorf("%+v", got)
 	}
@@ -134,6 +134,32 @@ func TestGateVoidsUnsteadyRounds(t *testing.T) {
 		}
 		if got := strings.Join(p.void(), "; "); got != want {
 			t.Errorf("%s: %q, want %q", verdict, got, want)
+		}
+	}
+}
+
+// TestCapacityNeedsASteadyPass: a rate that was met by a system on the move is
+// not met, one that was missed is missed all the same.
+func TestCapacityNeedsASteadyPass(t *testing.T) {
+	judge, err := newCapacityJudge([]string{"p(99) < 100ms"}, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		p99          time.Duration
+		state        *results.Steadiness
+		passed, void bool
+	}{
+		{50 * time.Millisecond, nil, true, false},
+		{50 * time.Millisecond, &results.Steadiness{Verdict: steady.Steady}, true, false},
+		{50 * time.Millisecond, &results.Steadiness{Verdict: steady.Drifting, Why: "p99 +20 %"}, false, true},
+		{500 * time.Millisecond, &results.Steadiness{Verdict: steady.Drifting, Why: "p99 +20 %", Slower: true}, false, false},
+	} {
+		trial := trialAt(100, c.p99)
+		trial.Steady = c.state
+		got, shown := judge.trial(trial, 100)
+		if got.Passed != c.passed || (got.Void != "") != c.void || c.void && shown.Why != "drifting: p99 +20 %" {
+			t.Errorf("%v, %+v: %+v, %+v", c.p99, c.state, got, shown)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func looksLikeAB(head string) bool {
 // table and below it every line has to be one of ab's. Times are rounded to
 // milliseconds by ab.
 func AB(r io.Reader) (*Result, error) {
-	p := &abParser{lines: newLines(r), sheet: newSheet("ApacheBench"), n: map[string]int64{}}
+	p := &abParser{lines: newLines(r), sheet: newABSheet(), n: map[string]int64{}}
 	for p.next() {
 		if err := p.line(); err != nil {
 			return nil, err
@@ -30,6 +30,13 @@ func AB(r io.Reader) (*Result, error) {
 		return nil, err
 	}
 	return p.finish()
+}
+
+// newABSheet is for ab's table and ab -g, which round to milliseconds.
+func newABSheet() *sheet {
+	s := newSheet("ApacheBench")
+	s.trial.Foreign.Rounded = time.Millisecond
+	return s
 }
 
 type abParser struct {

@@ -58,7 +58,7 @@ func ABGnuplot(r io.Reader) (*Result, error) {
 	if y := first.UTC().Year(); y > 9999 {
 		return nil, fmt.Errorf("line 2: seconds: the year %d", y)
 	}
-	s := newSheet("ApacheBench")
+	s := newABSheet()
 	s.started(first)
 	for i, kind := range kinds {
 		s.histogram(kind, histograms[i])

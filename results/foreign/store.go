@@ -27,7 +27,7 @@ type Options struct {
 	Out    string // the folder of runs
 	Format string // a name, or Auto
 	// Environment is that of all files, which are its trials then; empty: each
-	// file is an environment of its own and named after it.
+	// file's name says its environment, ENVIRONMENT[@SCALE][.FORMAT].EXTENSION.
 	Environment string
 	Version     string    // of this program
 	Command     []string  // for the provenance
@@ -37,7 +37,10 @@ type Options struct {
 // imported is a file that has been read.
 type imported struct {
 	file        File
+	format      string
 	result      *Result
+	beside      []*imported // other files of the same load
+	label       label
 	environment string
 	load        string
 	repetition  int
@@ -63,42 +66,62 @@ func Store(o Options, files []File) (dir string, err error) {
 	return w.Dir(), nil
 }
 
-func readAll(o Options, files []File) ([]imported, error) {
-	var list []imported
-	byEnvironment := map[string]string{}
-	loads := []string{} // by their text, in the order of the files
+func readAll(o Options, files []File) ([]*imported, error) {
+	var list []*imported
 	for _, f := range files {
 		r, format, err := Parse(o.Format, f.Text)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Name, err)
 		}
-		one := imported{file: f, result: r, environment: cmp.Or(o.Environment, environmentOf(f.Name, format))}
-		if other, taken := byEnvironment[one.environment]; taken && o.Environment == "" {
-			return nil, fmt.Errorf("%s and %s would both be environment %q: rename one, or say --env %s if they are trials of the same", other, f.Name, one.environment, one.environment)
+		label, err := labelOf(f.Name, format)
+		if err != nil {
+			return nil, err
 		}
-		byEnvironment[one.environment] = f.Name
-		key := format + "\n" + r.Load.Text
+		list = append(list, &imported{file: f, format: format, result: r, label: label})
+	}
+	list, err := joinAll(list)
+	if err != nil {
+		return nil, err
+	}
+	if o.Environment == "" {
+		if err := distinctNames(list); err != nil {
+			return nil, err
+		}
+	}
+	return place(o, list), nil
+}
+
+func distinctNames(list []*imported) error {
+	taken := map[string]string{}
+	for _, one := range list {
+		name := one.label.String()
+		if other, ok := taken[name]; ok {
+			return fmt.Errorf("%s and %s would both be environment %q: rename one, or say --env %s if they are trials of the same",
+				other, one.file.Name, name, one.label.environment)
+		}
+		taken[name] = one.file.Name
+	}
+	return nil
+}
+
+// place says which trial of which cell each file is.
+func place(o Options, list []*imported) []*imported {
+	loads := []string{} // by their text, in the order of the files
+	for i, one := range list {
+		one.environment = cmp.Or(o.Environment, one.label.environment)
+		key := one.format + "\n" + one.result.Load.Text
 		if !slices.Contains(loads, key) {
 			loads = append(loads, key)
 		}
 		one.load = loadName(loads, key)
-		for _, other := range list {
-			if other.environment == one.environment && other.load == one.load {
+		one.repetition = 1
+		for _, other := range list[:i] {
+			if other.environment == one.environment && other.load == one.load && other.label.scale.String() == one.label.scale.String() {
 				one.repetition++
 			}
 		}
-		one.repetition++
-		list = append(list, one)
 	}
-	return list, nil
-}
-
-// environmentOf names an environment after a file: "production.ab.txt" is
-// production.
-func environmentOf(file, format string) string {
-	name := filepath.Base(file)
-	name = strings.TrimSuffix(name, filepath.Ext(name))
-	return cmp.Or(strings.TrimSuffix(name, "."+format), format)
+	return list
 }
 
 // loadName is the format's for its first load, with a number for the others:
@@ -120,7 +143,7 @@ func loadName(loads []string, key string) string {
 	return fmt.Sprintf("%s-%d", format, n)
 }
 
-func manifest(o Options, list []imported) results.Manifest {
+func manifest(o Options, list []*imported) results.Manifest {
 	m := results.Manifest{
 		Scenario: "import", Started: o.Now, Ended: o.Now, Outcome: "complete",
 		Plan: plan.Plan{Scenario: "import"}, Loads: map[string]results.LoadSummary{},
@@ -128,7 +151,7 @@ func manifest(o Options, list []imported) results.Manifest {
 	}
 	for i, one := range list {
 		m.Plan.Trials = append(m.Plan.Trials, plan.Trial{
-			Index: i + 1, Environment: one.environment, Load: one.load, Repetition: one.repetition,
+			Index: i + 1, Environment: one.environment, Scale: one.label.scale, Load: one.load, Repetition: one.repetition,
 		})
 		if !slices.Contains(m.Environments, one.environment) {
 			m.Environments = append(m.Environments, one.environment)
@@ -155,17 +178,24 @@ func create(out string, m *results.Manifest) (*results.Writer, error) {
 	}
 }
 
-func storeTrial(w *results.Writer, p plan.Trial, one imported) error {
+func storeTrial(w *results.Writer, p plan.Trial, one *imported) error {
 	t := one.result.Trial
-	t.Environment, t.Load, t.Trial, t.Index = p.Environment, p.Load, p.Repetition, p.Index
-	sum := sha256.Sum256(one.file.Text)
-	t.Foreign.File, t.Foreign.SHA256 = one.file.Name, hex.EncodeToString(sum[:])
+	t.Environment, t.Scale, t.Load, t.Trial, t.Index = p.Environment, p.Scale, p.Load, p.Repetition, p.Index
+	t.Foreign.File, t.Foreign.SHA256 = one.file.Name, one.file.sum()
 	t.Validity = results.Validity{
 		Verdict: results.Suspect,
 		Reasons: []string{fmt.Sprintf("imported from %s: nothing tells whether its load was generated as it should have been", t.Foreign.Tool)},
 	}
-	if err := w.SaveFile(fmt.Sprintf("imported/%03d-%s", p.Index, filepath.Base(one.file.Name)), one.file.Text); err != nil {
-		return fmt.Errorf("keep %s: %w", one.file.Name, err)
+	if err := keep(w, p, one); err != nil {
+		return err
+	}
+	for _, other := range one.beside {
+		t.Foreign.Beside = append(t.Foreign.Beside, results.ForeignFile{
+			Tool: other.result.Trial.Foreign.Tool, Format: other.format, File: other.file.Name, SHA256: other.file.sum(),
+		})
+		if err := keep(w, p, other); err != nil {
+			return err
+		}
 	}
 	tw, err := w.Begin(p)
 	if err != nil {
@@ -177,4 +207,17 @@ func storeTrial(w *results.Writer, p plan.Trial, one imported) error {
 		}
 	}
 	return tw.Finish(t)
+}
+
+// keep stores the file itself.
+func keep(w *results.Writer, p plan.Trial, one *imported) error {
+	if err := w.SaveFile(fmt.Sprintf("imported/%03d-%s", p.Index, filepath.Base(one.file.Name)), one.file.Text); err != nil {
+		return fmt.Errorf("keep %s: %w", one.file.Name, err)
+	}
+	return nil
+}
+
+func (f File) sum() string {
+	sum := sha256.Sum256(f.Text)
+	return hex.EncodeToString(sum[:])
 }

@@ -6,8 +6,19 @@ package published
 
 import "embed"
 
-// Files are NAME.ab.txt, what ab printed for an environment, and
-// NAME.haproxy.csv, what the balancer counted in the same run.
+// Files are ENVIRONMENT[@SCALE].ab.txt, what ab printed for an environment, and
+// ENVIRONMENT@SCALE.haproxy.csv, what the balancer counted in the same run.
 //
 //go:embed *.ab.txt *.haproxy.csv
 var Files embed.FS
+
+// Names lists Files in the order of the publication.
+func Names() []string {
+	return []string{
+		"training.ab.txt",
+		"production.ab.txt",
+		"production@web=3,static=2.ab.txt",
+		"production@web=3,static=2.haproxy.csv",
+		"cloud.ab.txt",
+	}
+}

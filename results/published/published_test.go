@@ -29,10 +29,10 @@ func TestIdentities(t *testing.T) {
 		rps, perRequest, across, kbytes float64
 		p50, p99, longest               time.Duration
 	}{
-		"training.ab.txt":          {1226.77, 8.151, .815, 706.73, 6, 32, 183},
-		"production.ab.txt":        {649.83, 15.389, 1.539, 356.59, 14, 42, 83},
-		"production-scaled.ab.txt": {255.01, 39.214, 3.921, 139.94, 11, 2145, 2328},
-		"cloud.ab.txt":             {17.79, 562.173, 56.217, 9.76, 400, 2148, 3664},
+		"training.ab.txt":                  {1226.77, 8.151, .815, 706.73, 6, 32, 183},
+		"production.ab.txt":                {649.83, 15.389, 1.539, 356.59, 14, 42, 83},
+		"production@web=3,static=2.ab.txt": {255.01, 39.214, 3.921, 139.94, 11, 2145, 2328},
+		"cloud.ab.txt":                     {17.79, 562.173, 56.217, 9.76, 400, 2148, 3664},
 	} {
 		trial := read(t, file).Trial
 		n, took := float64(trial.Requests.OK), trial.Duration.Seconds()
@@ -62,8 +62,8 @@ func TestIdentities(t *testing.T) {
 // its backends, and with that ab's count and the balancer's are the same.
 func TestBytesAgree(t *testing.T) {
 	const closes = "Connection: close\r\n"
-	ab := read(t, "production-scaled.ab.txt").Trial
-	rows := read(t, "production-scaled.haproxy.csv").Trial.Foreign.Balancer
+	ab := read(t, "production@web=3,static=2.ab.txt").Trial
+	rows := read(t, "production@web=3,static=2.haproxy.csv").Trial.Foreign.Balancer
 	front := rows[0]
 	if front.Server != "FRONTEND" || *front.Sessions != ab.Requests.Sent || ab.Bytes.In-*front.BytesOut != int64(len(closes))*ab.Requests.Sent {
 		t.Errorf("ab counted %d bytes of %d answers, the balancer %d of %d", ab.Bytes.In, ab.Requests.Sent, *front.BytesOut, *front.Sessions)

@@ -168,17 +168,19 @@ func (p Pace) check(s series) Decision {
 	y := winsorised(s.y)
 	from := kept(y, changes(y, p.Segment, p.noise(y)))
 	rest := y[from:]
+	slower := 0.0
 	if from > 0 {
-		if slower := stat.Mean(rest, nil) - stat.Mean(y[:from], nil); slower > alike {
-			why := fmt.Sprintf("it got slower after %d s (%s %s)", from, s.name, s.percent(slower))
-			if len(y) < p.Judge {
-				return Decision{Verdict: Warming, Why: why}
-			}
-			return Decision{Degrading, why, true}
-		}
+		slower = stat.Mean(rest, nil) - stat.Mean(y[:from], nil)
 	}
-	if len(rest) < p.Keep {
-		return Decision{Verdict: Warming, Why: fmt.Sprintf("%s changed %d s ago", s.name, len(rest))}
+	switch {
+	case slower > alike && len(y) < p.Judge:
+		return Decision{Verdict: Warming, Why: fmt.Sprintf("it got slower after %d s (%s %s)", from, s.name, s.percent(slower))}
+	case slower > alike:
+		return Decision{Degrading, fmt.Sprintf("it got slower after %d s (%s %s)", from, s.name, s.percent(slower)), true}
+	case len(rest) < p.Keep && slower < -alike:
+		return Decision{Verdict: Warming, Why: fmt.Sprintf("it got faster until %d s (%s %s)", from, s.name, s.percent(slower))}
+	case len(rest) < p.Keep:
+		return Decision{Verdict: Warming, Why: fmt.Sprintf("its %s changed after %d s", s.name, from)}
 	}
 	change, margin := halves(batches(rest, p.Batch), sure)
 	switch {
@@ -189,7 +191,7 @@ func (p Pace) check(s series) Decision {
 	case change > margin:
 		return Decision{Verdict: Warming, Why: fmt.Sprintf("getting slower (%s)", s.name)}
 	}
-	return Decision{Verdict: Warming, Why: fmt.Sprintf("%s scatters too much to tell", s.name)}
+	return Decision{Verdict: Warming, Why: fmt.Sprintf("its %s scatters too much to tell", s.name)}
 }
 
 // drift is the test of a measured window for one series, at a p.

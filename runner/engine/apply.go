@@ -230,7 +230,7 @@ func (a *applier) succeeded(ctx context.Context, op Op, err error) bool {
 }
 
 func exitError(ctx context.Context, eng Engine, stack string, r Replica) error {
-	r = whyKilled(ctx, eng, stack, r)
+	r = WhyKilled(ctx, eng, stack, r)
 	why := fmt.Sprintf("ended with exit code %d", r.ExitCode)
 	if r.OOMKilled {
 		why += " (killed for using more memory than its limit)"
@@ -241,9 +241,10 @@ func exitError(ctx context.Context, eng Engine, stack string, r Replica) error {
 	return fmt.Errorf("%s; it printed nothing", why)
 }
 
-// whyKilled looks again at a replica that was killed: an engine may learn a
-// moment after the end that it was for its memory.
-func whyKilled(ctx context.Context, eng Engine, stack string, r Replica) Replica {
+// WhyKilled looks again at a replica that was killed: an engine may learn a
+// moment after the end that it was for its memory. It returns what is known of
+// the replica then.
+func WhyKilled(ctx context.Context, eng Engine, stack string, r Replica) Replica {
 	const (
 		killed = 128 + 9 // SIGKILL
 		looks  = 5

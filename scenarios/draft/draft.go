@@ -256,7 +256,7 @@ loads:
   # users wait; put in the rate that you expect.
   steady: {rate: 50/s, duration: 30s}
 
-warmup: 5s            # the same load, not measured; more for a JVM
+warmup: 5s            # the same load, not measured; steady waits until latencies stay
 trials: 3             # of each environment, level and load; on a fresh stack each
 
 # What must hold everywhere, else the exit code is 99. Latency is judged on open

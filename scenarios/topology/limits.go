@@ -118,3 +118,12 @@ func (l *loading) security(options []string, path string) []string {
 	}
 	return options
 }
+
+// Cores is how many CPUs a replica may use, 0 if that is not limited.
+func (l Limits) Cores() float64 {
+	const usualPeriod = 100_000 // microseconds, the kernel's own
+	if l.CPUs > 0 || l.CPUQuota <= 0 {
+		return l.CPUs
+	}
+	return float64(l.CPUQuota) / float64(cmp.Or(l.CPUPeriod, usualPeriod))
+}

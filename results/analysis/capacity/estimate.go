@@ -90,7 +90,7 @@ func crossing(x, y []float64) (at float64, rises bool) {
 }
 
 // jump is the gap in x below which all but a few y are negative, and above which
-// all but a few are not.
+// all but a few are not, and across which they rise by much at once.
 func jump(x, y []float64) (low, high float64, ok bool) {
 	order := make([]int, len(x))
 	wrong := 0 // with the gap below all x, what is negative is on the wrong side
@@ -118,7 +118,19 @@ func jump(x, y []float64) (low, high float64, ok bool) {
 			high = x[order[k+1]] // as good: it is somewhere in between
 		}
 	}
-	return low, high, ok
+	if !ok {
+		return 0, 0, false
+	}
+	at := func(where float64) float64 {
+		var there []float64
+		for i := range x {
+			if x[i] == where {
+				there = append(there, y[i])
+			}
+		}
+		return median(there)
+	}
+	return low, high, at(high)-at(low) >= sheer
 }
 
 // median sorts v.

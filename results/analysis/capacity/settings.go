@@ -38,6 +38,9 @@ const (
 	most = 1.0
 	// astray is the share of the trials that may be on the wrong side of a jump.
 	astray = 0.10
+	// sheer is how much larger the excess is at once where the latency jumps:
+	// it is twice as long. Smaller steps are noise on a slope.
+	sheer = 0.7
 	// resamples of the bootstrap; level is the probability that its interval
 	// is meant to have, and widen what it takes to have it: docs/method.md.
 	resamples = 400
