@@ -12,7 +12,6 @@ import (
 	"plimsoll/internal/units"
 	"plimsoll/results"
 	"plimsoll/results/analysis/capacity"
-	"plimsoll/results/steady"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
 )
@@ -269,18 +268,12 @@ func (j *capacityJudge) trial(t results.Trial, rate float64) (capacity.Trial, Ca
 			out = capacity.Trial{Rate: rate, Void: shown.Why}
 		}
 		return out, shown
-	} else if out.Passed && t.Steady.Unsteady() {
-		// One that failed has failed: above what a stack carries nothing is steady.
-		_, shown.Why = t.MayBeCompared()
-		shown.Verdict = InvalidResult
-		return capacity.Trial{Rate: rate, Void: shown.Why}, shown
 	}
-	// An overloaded stack is not steady either, and a trial that missed an
-	// objective has failed however that came. One that met them may owe it to
+	// Above what a stack carries nothing is steady, so one that failed has
+	// failed. One that met the objectives while it became slower owes that to
 	// its short time.
-	if out.Passed && t.Steady.Unsteady() {
-		why := fmt.Sprintf("%s: %s", t.Steady.Verdict, t.Steady.Why)
-		if t.Steady.Verdict != steady.Degrading {
+	if _, why := t.MayBeCompared(); out.Passed && t.Steady.Unsteady() {
+		if !t.Steady.Slower {
 			shown.Verdict, shown.Why = InvalidResult, why
 			return capacity.Trial{Rate: rate, Void: why}, shown
 		}

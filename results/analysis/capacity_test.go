@@ -187,7 +187,7 @@ func TestJudgeCapacityTrial(t *testing.T) {
 		}
 	}
 	unsteady := func(v steady.Verdict) func(*results.Trial) {
-		return func(t *results.Trial) { t.Steady = &results.Steadiness{Verdict: v, Why: "why"} }
+		return func(t *results.Trial) { t.Steady = &results.Steadiness{Verdict: v, Why: "why", Slower: v == steady.Degrading} }
 	}
 	failing := func(n int64) func(*results.Trial) {
 		return func(t *results.Trial) { t.Requests.OK, t.Requests.Failed = t.Requests.OK-n, n }
