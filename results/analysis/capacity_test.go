@@ -149,7 +149,7 @@ func TestCapacityOutcomes(t *testing.T) {
 			t := carrying(300)(n, p)
 			t.Validity = results.Validity{Verdict: results.Suspect, Reasons: []string{"stolen"}, Broken: []results.Criterion{results.HostSteal}}
 			return t
-		}, InvalidResult, []capacity.Verdict{capacity.Invalid}, "this machine cannot be used: 3 of 3 trials say nothing"},
+		}, InvalidResult, []capacity.Verdict{capacity.Invalid}, "this machine cannot be used: 7 of 7 trials say nothing"},
 		{"errors", results.Capacity{}, func(n int, p plan.Trial) results.Trial {
 			t := carrying(3000)(n, p)
 			if p.Rate > 300 {
@@ -187,7 +187,9 @@ func TestJudgeCapacityTrial(t *testing.T) {
 		}
 	}
 	unsteady := func(v steady.Verdict) func(*results.Trial) {
-		return func(t *results.Trial) { t.Steady = &results.Steadiness{Verdict: v, Why: "why", Slower: v == steady.Degrading} }
+		return func(t *results.Trial) {
+			t.Steady = &results.Steadiness{Verdict: v, Why: "why", Slower: v == steady.Degrading}
+		}
 	}
 	failing := func(n int64) func(*results.Trial) {
 		return func(t *results.Trial) { t.Requests.OK, t.Requests.Failed = t.Requests.OK-n, n }
