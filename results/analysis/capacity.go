@@ -79,9 +79,9 @@ type CapacityLatency struct {
 }
 
 // JudgeCapacity says what the finished trials of a capacity search show, and
-// which trial it needs next. It goes by their summaries alone. An error means
-// that the manifest's settings make no sense, or that the trials are not those
-// of its searches.
+// which trial it needs next. It goes by their summaries alone. Trials that are
+// not those of the search leave it Unfinished. An error means that the
+// manifest's objectives make no sense.
 func JudgeCapacity(m results.Manifest, trials []results.Trial) (*CapacityResult, error) {
 	c := m.Capacity
 	judge, err := newCapacityJudge(m.Objectives, c.Block)
@@ -105,8 +105,8 @@ func JudgeCapacity(m results.Manifest, trials []results.Trial) (*CapacityResult,
 		}
 		// A seed of its own: the order at one scale is not that at the next.
 		ask, outcome, err := capacity.Next(s.trials, capacity.Settings{From: c.From, To: c.To, Quick: c.Quick, Seed: m.Plan.Seed + uint64(i)})
-		if err != nil {
-			return nil, err
+		if err != nil { // a trial's summary was lost, or another version searched
+			outcome = capacity.Outcome{Verdict: capacity.Unfinished, Trials: len(s.trials), Text: "no outcome can be computed: " + err.Error()}
 		}
 		s.Outcome = outcome
 		if ask != nil && out.Next == nil {

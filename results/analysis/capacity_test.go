@@ -180,6 +180,24 @@ func TestCapacityOutcomes(t *testing.T) {
 	}
 }
 
+// TestCapacityLostTrial: a record that lacks a trial in the middle is shown, and
+// says that it has no outcome.
+func TestCapacityLostTrial(t *testing.T) {
+	run := capacityRun(t, results.Capacity{}, carrying(640))
+	run.Trials = append(run.Trials[:5], run.Trials[6:]...)
+	doc, err := Summarize(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := doc.Capacity.Searches[0]
+	if doc.Verdict() != Inconclusive || s.Supported != 0 || len(s.Points) != len(run.Trials) || !strings.Contains(doc.Reason(), "no outcome can be computed: ") {
+		t.Errorf("%s: %s, %+v", doc.Verdict(), doc.Reason(), s.Outcome)
+	}
+	if judged, err := JudgeCapacity(run.Manifest, trialsOf(run)); err != nil || judged.Next != nil {
+		t.Errorf("it goes on with %+v, %v", judged.Next, err)
+	}
+}
+
 func TestJudgeCapacityTrial(t *testing.T) {
 	broken := func(v results.ValidityVerdict, c results.Criterion) func(*results.Trial) {
 		return func(t *results.Trial) {
