@@ -279,7 +279,7 @@ func capacityChecks(doc *analysis.Document) []check {
 	for i, s := range doc.Capacity.Searches {
 		c := check{
 			figures: view.Scales[i].lines(),
-			name: "supported rate, " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
+			name:    "supported rate, " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
 		}
 		if s.Supported > 0 {
 			c.observed = rateText(s.Supported)
