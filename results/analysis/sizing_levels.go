@@ -89,7 +89,8 @@ func (s *sizer) addStep(t sized) {
 	o, _ := observe(t.StoredTrial)
 	verdict, why := s.judge(o, t.load, m.Provenance)
 	if verdict != Pass && verdict != Fail {
-		s.doubts = append(s.doubts, fmt.Sprintf("%s at %s with %s: %s", o.Load, throughput.Text(t.load.Rate), replicaCount(at.replicas), why))
+		s.leftOut++
+		s.whyLeftOut = cmp.Or(s.whyLeftOut, fmt.Sprintf("%s with %s: %s", o.Load, replicaCount(at.replicas), why))
 	}
 	if o.Validity.Verdict == results.Suspect && (verdict == Pass || verdict == Fail) {
 		s.suspect++
@@ -210,6 +211,9 @@ func (s *sizer) levels() []SizedLevel {
 			host = max(host, st.host)
 			if st.verdict == Pass {
 				l.Scale = scenarios.Scale(st.trial.Scale).String()
+				if s.shortest == 0 || st.trial.Duration < s.shortest {
+					s.shortest = st.trial.Duration
+				}
 				s.atLimit[at.replicas] = append(s.atLimit[at.replicas], st.trial)
 			}
 		}

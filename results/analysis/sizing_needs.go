@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"plimsoll/internal/units"
 	"plimsoll/results"
 	"plimsoll/results/analysis/size"
 	"plimsoll/scenarios"
@@ -118,6 +119,10 @@ func (s *sizer) notes() []string {
 	if s.shared {
 		list = append(list, "All replicas ran on one machine, with the load generator: they share its CPUs, and this curve says nothing about more machines.")
 	}
+	if s.shortest > 0 && s.shortest < steadyAfter {
+		list = append(list, fmt.Sprintf("Loads lasted only %s: above what a stack supports its queue grows, and in a short load not long enough to be seen. What is called supported may be too much; let loads last %v or more.",
+			units.Latency(s.shortest), steadyAfter))
+	}
 	if len(s.others) > 0 {
 		list = append(list, fmt.Sprintf("The number of %s replicas differs, too: what is said of %s holds together with it.", strings.Join(s.others, ", "), s.Service))
 	}
@@ -134,12 +139,10 @@ func (s *sizer) notes() []string {
 	if s.suspect > 0 {
 		list = append(list, fmt.Sprintf("%s of those that count are suspect, such as: %s.", plural(s.suspect, "trial"), s.suspected))
 	}
-	doubts := distinct(s.doubts)
-	const most = 5
-	if more := len(doubts) - most; more > 1 {
-		doubts = append(doubts[:most], fmt.Sprintf("and %d more of this kind", more))
+	if s.leftOut > 0 {
+		list = append(list, fmt.Sprintf("%s decide nothing, such as %s.", plural(s.leftOut, "more trial"), s.whyLeftOut))
 	}
-	return append(list, doubts...)
+	return append(list, distinct(s.doubts)...)
 }
 
 // differences names what of two runs' circumstances is not the same.

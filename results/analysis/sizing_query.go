@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"plimsoll/results"
 	"plimsoll/scenarios"
@@ -22,10 +23,13 @@ type sizer struct {
 	shared   bool            // the stack ran on the load generator's machine
 	// atLimit are the trials at the highest rate that met the objectives, by
 	// number of replicas.
-	atLimit   map[int][]*observed
-	suspect   int      // trials that count
-	suspected string   // why the first of them is
-	doubts    []string // about trials that were left out
+	atLimit    map[int][]*observed
+	shortest   time.Duration // trial at a limit
+	leftOut    int           // trials that decide nothing
+	whyLeftOut string        // why the first of them
+	suspect    int           // trials that count
+	suspected  string        // why the first of them is
+	doubts     []string      // about trials that were left out
 }
 
 // settleObjectives finds what a rate has to meet.

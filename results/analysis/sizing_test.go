@@ -274,6 +274,7 @@ func sizeUpRefuses(t *testing.T, run *results.Run) {
 			tr.Steady = &results.Steadiness{Verdict: steady.Drifting, Why: "the p99 rises"}
 			return true
 		}), analysis.SizeQuery{Rate: 350}, size.TooFew, []string{"it met the objectives, but was not steady (drifting: the p99 rises)", "measure lower ones"}},
+		{"short loads", only(func(tr *results.Trial) bool { tr.Duration = 5 * time.Second; return true }), analysis.SizeQuery{Rate: 900}, size.Beyond, []string{"Loads lasted only 5.00 s"}},
 		{"the host stole CPU time", only(func(tr *results.Trial) bool {
 			if tr.RequestedRate >= 400 {
 				tr.Validity = results.Validity{Verdict: results.Invalid, Reasons: []string{"the host stole CPU time"}, Broken: []results.Criterion{results.HostSteal}}
