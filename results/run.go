@@ -99,8 +99,8 @@ type Provenance struct {
 	Images map[string]string `json:"images,omitempty"`
 	// ImageDetails say more of the images, by what Images calls them.
 	ImageDetails map[string]Image `json:"image_details,omitempty"`
-	// CPULimits are how many CPUs each replica may use by its topology, by
-	// "environment/service"; those without a limit are left out.
+	// CPULimits are how many CPUs each replica may use, by
+	// "environment/service"; those that are not held to a limit are left out.
 	CPULimits map[string]float64 `json:"cpu_limits,omitempty"`
 	// Attached says that the stacks had been brought up by hand, and that all
 	// trials took place on the same ones.

@@ -25,7 +25,7 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 		Version: r.Version, Command: r.Command,
 		Host: host, OS: runtime.GOOS + "/" + runtime.GOARCH,
 		Kernel: facts.Kernel, CPU: facts.CPU, CPUs: runtime.NumCPU(), MemoryBytes: facts.MemoryBytes,
-		Engines: map[string]string{}, Seed: r.Plan.Seed, Transport: r.Transport,
+		Engines: map[string]string{}, CPULimits: map[string]float64{}, Seed: r.Plan.Seed, Transport: r.Transport,
 		Warmup: r.Scenario.Warmup.Text(),
 	}
 	var paths []string
@@ -35,6 +35,9 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 			return p, &StartError{Environment: name, Err: err}
 		}
 		p.Engines[name] = describe(info)
+		if env, known := r.Scenario.Environment(name); known && info.Limits {
+			noteLimits(p.CPULimits, env)
+		}
 		if !slices.Contains(paths, info.LoadPath) {
 			paths = append(paths, info.LoadPath)
 		}
@@ -42,24 +45,19 @@ func (r *run) provenance(ctx context.Context) (results.Provenance, error) {
 	slices.Sort(paths)
 	p.LoadPath = strings.Join(paths, "; ")
 	p.Attached = r.Attach
-	p.CPULimits = cpuLimits(r.Scenario.Environments)
 	return p, nil
 }
 
-// cpuLimits are those that the topologies set, by "environment/service".
-func cpuLimits(environments []scenarios.Environment) map[string]float64 {
-	limits := map[string]float64{}
-	for _, env := range environments {
-		if env.Topology == nil {
-			continue
-		}
-		for _, s := range env.Topology.Services {
-			if cpus := s.Limits.Cores(); cpus > 0 {
-				limits[env.Name+"/"+s.Name] = cpus
-			}
+// noteLimits keeps how many CPUs an environment's replicas may use.
+func noteLimits(limits map[string]float64, env scenarios.Environment) {
+	if env.Topology == nil {
+		return
+	}
+	for _, s := range env.Topology.Services {
+		if cpus := s.Limits.Cores(); cpus > 0 {
+			limits[env.Name+"/"+s.Name] = cpus
 		}
 	}
-	return limits
 }
 
 func describe(info engine.Info) string {

@@ -192,7 +192,8 @@ func objectiveSentence(by map[Verdict][]ObjectiveResult, trials int) string {
 	return sentence + "."
 }
 
-// where lists up to three cells with what was observed in them.
+// where lists up to three cells with what was observed in them; a reason only
+// where it is everyone's.
 func where(results []ObjectiveResult) string {
 	const most = 3
 	if why := results[0].Why; why != "" && !slices.ContainsFunc(results, func(r ObjectiveResult) bool { return r.Why != why || r.Observed != "" }) {
@@ -205,12 +206,10 @@ func where(results []ObjectiveResult) string {
 			break
 		}
 		text := r.Cell
-		if note := r.Observed; note != "" {
-			text += " (" + note + ")"
-		} else if r.Why != "" {
-			text += " (" + r.Why + ")"
+		if r.Observed != "" {
+			text += " (" + r.Observed + ")"
 		}
-		parts = append(parts, strings.TrimSpace(text))
+		parts = append(parts, text)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -59,6 +59,8 @@ type Info struct {
 	// LoadPath says from where, and by which way, the workers that the engine
 	// launches reach its replicas.
 	LoadPath string `json:"load_path,omitempty"`
+	// Limits says that replicas are held to the limits of their topology.
+	Limits bool `json:"limits,omitempty"`
 }
 
 // State is what exists of a stack.

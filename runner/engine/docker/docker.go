@@ -135,7 +135,7 @@ func (e *Engine) Info(ctx context.Context) (engine.Info, error) {
 	}
 	return engine.Info{
 		Kind: "docker", Endpoint: e.host, Version: info.ServerVersion,
-		LoadPath: path,
+		LoadPath: path, Limits: true,
 		Details: map[string]string{
 			"API":            e.cli.ClientVersion(),
 			"storage driver": info.Driver,
