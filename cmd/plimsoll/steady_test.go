@@ -43,12 +43,12 @@ func TestWarmUpUntilSteady(t *testing.T) {
 services:
   web:
     image: plimsoll
-    command: [fixture, news, --service-time, const(20ms), --slow-start, 700ms]
+    command: [fixture, news, --service-time, const(60ms), --slow-start, 700ms]
     expose: ["8080"]
 `, "scenario.yaml": `
 name: slow-start
 environments: {all: {topology: compose.yaml, target: "http://web:8080"}}
-loads: {even: {rate: 50/s, duration: 2s, keepalive: true}}
+loads: {even: {rate: 25/s, duration: 2s, keepalive: true}}
 warmup: {until: steady, limit: 1m}
 trials: 1
 objectives: ["p(50) < 1s"]
@@ -82,11 +82,11 @@ objectives: ["p(50) < 1s"]
 	}
 	trial := run.Trials[0].Trial
 	state, cold := trial.Steady, trial.ColdStart
-	if state.Verdict != steady.Steady || state.After < 4*time.Second || state.After > 40*time.Second || cold.SteadyAfter != state.After {
+	if state.Verdict != steady.Steady || state.After < 4*time.Second || cold.SteadyAfter != state.After {
 		t.Errorf("%+v, %+v", state, cold)
 	}
 	// What the first requests took is nowhere in what was measured.
-	if cold.First < 60*time.Millisecond || cold.Worst < cold.First || trial.Latency.Response.P50 > 40*time.Millisecond || trial.Requests.Sent != 100 {
+	if cold.First < 180*time.Millisecond || cold.Worst < cold.First || trial.Latency.Response.P50 > 120*time.Millisecond || trial.Requests.Sent != 50 {
 		t.Errorf("cold start %+v, then a p50 of %v in %d requests", cold, trial.Latency.Response.P50, trial.Requests.Sent)
 	}
 	// It was ended gently: what was sent came to its end, and is in the log.
@@ -98,7 +98,7 @@ objectives: ["p(50) < 1s"]
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if warmed.Failed > 0 || warmed.OK < 4*50 || warmed.OK > int64(state.After.Seconds()+5)*50 {
+	if warmed.Failed > 0 || warmed.OK < 4*25-10 || warmed.OK > int64(state.After.Seconds()+5)*25 {
 		t.Errorf("the warm-up until %v: %+v", state.After, warmed)
 	}
 	if all := strings.Join(progress.steps, "\n"); !strings.Contains(all, "s, not steady yet: ") || !strings.Contains(all, "warmed up: steady after") {
