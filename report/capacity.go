@@ -258,15 +258,28 @@ func capacityLine(c *analysis.CapacityResult) string {
 	return fmt.Sprintf("%d of %s have a supported rate", supported, count(len(c.Searches), "scale"))
 }
 
+// lines are the search in a few lines of text.
+func (r capacityRow) lines() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "supported: %s\nestimate: %s\ninterval: %s\ntrials: %s\nlimited by: %s\noutcome: %s\n",
+		r.Supported, r.Estimate, r.Interval, r.Trials, r.LimitedBy, r.Outcome)
+	for _, rate := range r.Rates {
+		fmt.Fprintf(&b, "at %s: %s met the objectives\n", rate.Rate, rate.Met)
+	}
+	return b.String()
+}
+
 // capacityChecks has one entry for each search.
 func capacityChecks(doc *analysis.Document) []check {
-	if doc.Capacity == nil {
+	view := capacityOf(doc)
+	if view == nil {
 		return nil
 	}
 	var list []check
-	for _, s := range doc.Capacity.Searches {
+	for i, s := range doc.Capacity.Searches {
 		c := check{
-			name: "supported rate, " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
+			figures: view.Scales[i].lines(),
+			name:    "supported rate, " + s.Scale, environment: doc.Capacity.Environment, verdict: s.Judged(), why: s.Text,
 		}
 		if s.Supported > 0 {
 			c.observed = rateText(s.Supported)

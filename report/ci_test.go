@@ -93,7 +93,7 @@ func bare() *analysis.Document {
 
 func allOf(t *testing.T) map[string]*analysis.Document {
 	return map[string]*analysis.Document{"twip-1": document(t, "twip-1"), "twip-6": document(t, "twip-6"), "hostile": hostile(), "bare": bare(),
-		"gate-fail": document(t, "gate-fail"), "gate-pass": document(t, "gate-pass")}
+		"gate-fail": document(t, "gate-fail"), "gate-pass": document(t, "gate-pass"), "capacity": document(t, "capacity")}
 }
 
 func TestGoldenOfCI(t *testing.T) {
@@ -190,7 +190,7 @@ func TestJUnitForm(t *testing.T) {
 	docs["empty"] = &analysis.Document{Title: "empty", Outcome: "complete"}
 	docs["cut off"] = &analysis.Document{Title: "cut off"}
 	for name, want := range map[string][4]int{ // cases, failures, errors, skipped
-		"twip-6": {25, 0, 1, 12}, "hostile": {9, 1, 3, 4}, "bare": {3, 0, 1, 1}, "gate-fail": {3, 1, 0, 0}, "gate-pass": {3, 0, 0, 0}, "empty": {0, 0, 0, 0}, "cut off": {1, 0, 1, 0},
+		"twip-6": {25, 0, 1, 12}, "hostile": {9, 1, 3, 4}, "bare": {3, 0, 1, 1}, "gate-fail": {3, 1, 0, 0}, "gate-pass": {3, 0, 0, 0}, "capacity": {1, 0, 0, 0}, "empty": {0, 0, 0, 0}, "cut off": {1, 0, 1, 0},
 	} {
 		number, err := checkJUnit(render(t, report.JUnit, docs[name]))
 		if err != nil {

@@ -41,12 +41,24 @@ func (t *trial) losses(ctx context.Context, before engine.State) (map[string]boo
 	return killed, nil
 }
 
-// addMemory completes the usage by what only the topology and the engine know.
-func (t *trial) addMemory(killed map[string]bool) {
+// memoryLimits are those of the topology's services, where the engine honours
+// them.
+func (t *trial) memoryLimits(ctx context.Context) (map[string]int64, error) {
 	limits := map[string]int64{}
+	switch info, err := t.site.Engine.Info(ctx); {
+	case err != nil:
+		return nil, t.append(results.Warning{What: fmt.Sprintf("whether memory was limited is not known: %v", err)})
+	case !info.Limits:
+		return nil, nil
+	}
 	for _, s := range t.site.Stack.Topology.Services {
 		limits[s.Name] = s.MemoryBytes
 	}
+	return limits, nil
+}
+
+// addMemory completes the usage by what only the topology and the engine know.
+func (t *trial) addMemory(limits map[string]int64, killed map[string]bool) {
 	for i := range t.summary.Usage {
 		u := &t.summary.Usage[i]
 		u.OOMKilled = killed[u.Replica]

@@ -27,6 +27,12 @@ func (r reaper) Observe(ctx context.Context, stack string) (engine.State, error)
 	return state, err
 }
 
+func (r reaper) Info(ctx context.Context) (engine.Info, error) {
+	info, err := r.Fake.Info(ctx)
+	info.Limits = true
+	return info, err
+}
+
 // atEnd calls do once, as a worker says that its phase is over.
 type atEnd struct {
 	io.Writer

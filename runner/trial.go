@@ -108,8 +108,12 @@ func (t *trial) execute(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	limits, err := t.memoryLimits(ctx)
+	if err != nil {
+		return err
+	}
 	t.summarize(state, startup, meters)
-	t.addMemory(killed)
+	t.addMemory(limits, killed)
 	return nil
 }
 

@@ -74,6 +74,11 @@ Exit codes: 0 a rate is supported · 98 none can be given · 97 measurement inva
 				if c.Warnings, err = warn(std, choice, c.Scenario, c.Plan, lint.Finding.Line); err != nil {
 					return err
 				}
+				if env, _ := c.Scenario.Environment(c.Capacity.Environment); env.Topology == nil {
+					text := fmt.Sprintf("%s has no topology, so it is not started afresh: each trial finds what the one before has left behind, an overload too", env.Name)
+					fmt.Fprintln(std.err, "warning:", text)
+					c.Warnings = append(c.Warnings, text)
+				}
 			}
 			if cmd.Bool("dry-run") {
 				_, err := fmt.Fprintln(std.out, c.announcement())

@@ -51,6 +51,9 @@ func outcome(summary *results.Trial, err error) string {
 		return "failed: " + err.Error()
 	}
 	text := fmt.Sprintf("%s requests/s, p99 %s", units.Rate(summary.Throughput), units.Latency(summary.Latency.Response.P99))
+	if summary.EndedEarly != "" { // what was in flight failed by that
+		return text + ", ended early: " + summary.EndedEarly
+	}
 	if summary.Requests.Failed > 0 {
 		text += fmt.Sprintf(", %d of %d failed", summary.Requests.Failed, summary.Requests.Sent)
 	}

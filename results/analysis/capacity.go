@@ -12,7 +12,6 @@ import (
 	"plimsoll/internal/units"
 	"plimsoll/results"
 	"plimsoll/results/analysis/capacity"
-	"plimsoll/results/steady"
 	"plimsoll/scenarios"
 	"plimsoll/scenarios/plan"
 )
@@ -80,9 +79,9 @@ type CapacityLatency struct {
 }
 
 // JudgeCapacity says what the finished trials of a capacity search show, and
-// which trial it needs next. It goes by their summaries alone. An error means
-// that the manifest's settings make no sense, or that the trials are not those
-// of its searches.
+// which trial it needs next. It goes by their summaries alone. Trials that are
+// not those of the search leave it Unfinished. An error means that the
+// manifest's objectives make no sense.
 func JudgeCapacity(m results.Manifest, trials []results.Trial) (*CapacityResult, error) {
 	c := m.Capacity
 	judge, err := newCapacityJudge(m.Objectives, c.Block)
@@ -106,8 +105,8 @@ func JudgeCapacity(m results.Manifest, trials []results.Trial) (*CapacityResult,
 		}
 		// A seed of its own: the order at one scale is not that at the next.
 		ask, outcome, err := capacity.Next(s.trials, capacity.Settings{From: c.From, To: c.To, Quick: c.Quick, Seed: m.Plan.Seed + uint64(i)})
-		if err != nil {
-			return nil, err
+		if err != nil { // a trial's summary was lost, or another version searched
+			outcome = capacity.Outcome{Verdict: capacity.Unfinished, Trials: len(s.trials), Text: "no outcome can be computed: " + err.Error()}
 		}
 		s.Outcome = outcome
 		if ask != nil && out.Next == nil {
@@ -269,18 +268,12 @@ func (j *capacityJudge) trial(t results.Trial, rate float64) (capacity.Trial, Ca
 			out = capacity.Trial{Rate: rate, Void: shown.Why}
 		}
 		return out, shown
-	} else if out.Passed && t.Steady.Unsteady() {
-		// One that failed has failed: above what a stack carries nothing is steady.
-		_, shown.Why = t.MayBeCompared()
-		shown.Verdict = InvalidResult
-		return capacity.Trial{Rate: rate, Void: shown.Why}, shown
 	}
-	// An overloaded stack is not steady either, and a trial that missed an
-	// objective has failed however that came. One that met them may owe it to
+	// Above what a stack carries nothing is steady, so one that failed has
+	// failed. One that met the objectives while it became slower owes that to
 	// its short time.
-	if out.Passed && t.Steady.Unsteady() {
-		why := fmt.Sprintf("%s: %s", t.Steady.Verdict, t.Steady.Why)
-		if t.Steady.Verdict != steady.Degrading {
+	if _, why := t.MayBeCompared(); out.Passed && t.Steady.Unsteady() {
+		if !t.Steady.Slower {
 			shown.Verdict, shown.Why = InvalidResult, why
 			return capacity.Trial{Rate: rate, Void: why}, shown
 		}

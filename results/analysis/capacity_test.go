@@ -149,7 +149,7 @@ func TestCapacityOutcomes(t *testing.T) {
 			t := carrying(300)(n, p)
 			t.Validity = results.Validity{Verdict: results.Suspect, Reasons: []string{"stolen"}, Broken: []results.Criterion{results.HostSteal}}
 			return t
-		}, InvalidResult, []capacity.Verdict{capacity.Invalid}, "this machine cannot be used: 3 of 3 trials say nothing"},
+		}, InvalidResult, []capacity.Verdict{capacity.Invalid}, "this machine cannot be used: 7 of 7 trials say nothing"},
 		{"errors", results.Capacity{}, func(n int, p plan.Trial) results.Trial {
 			t := carrying(3000)(n, p)
 			if p.Rate > 300 {
@@ -180,6 +180,24 @@ func TestCapacityOutcomes(t *testing.T) {
 	}
 }
 
+// TestCapacityLostTrial: a record that lacks a trial in the middle is shown, and
+// says that it has no outcome.
+func TestCapacityLostTrial(t *testing.T) {
+	run := capacityRun(t, results.Capacity{}, carrying(640))
+	run.Trials = append(run.Trials[:5], run.Trials[6:]...)
+	doc, err := Summarize(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := doc.Capacity.Searches[0]
+	if doc.Verdict() != Inconclusive || s.Supported != 0 || len(s.Points) != len(run.Trials) || !strings.Contains(doc.Reason(), "no outcome can be computed: ") {
+		t.Errorf("%s: %s, %+v", doc.Verdict(), doc.Reason(), s.Outcome)
+	}
+	if judged, err := JudgeCapacity(run.Manifest, trialsOf(run)); err != nil || judged.Next != nil {
+		t.Errorf("it goes on with %+v, %v", judged.Next, err)
+	}
+}
+
 func TestJudgeCapacityTrial(t *testing.T) {
 	broken := func(v results.ValidityVerdict, c results.Criterion) func(*results.Trial) {
 		return func(t *results.Trial) {
@@ -187,7 +205,9 @@ func TestJudgeCapacityTrial(t *testing.T) {
 		}
 	}
 	unsteady := func(v steady.Verdict) func(*results.Trial) {
-		return func(t *results.Trial) { t.Steady = &results.Steadiness{Verdict: v, Why: "why"} }
+		return func(t *results.Trial) {
+			t.Steady = &results.Steadiness{Verdict: v, Why: "why", Slower: v == steady.Degrading}
+		}
 	}
 	failing := func(n int64) func(*results.Trial) {
 		return func(t *results.Trial) { t.Requests.OK, t.Requests.Failed = t.Requests.OK-n, n }

@@ -140,7 +140,7 @@ func findErrors(c *Cell, g *cellGroup) []Finding {
 }
 
 func findBehind(c *Cell, g *cellGroup) []Finding {
-	return inTrials("behind", g.shown(), func(o *observed) string {
+	return inTrials("behind", g.valid(), func(o *observed) string {
 		if o.RequestedRate == 0 || o.Throughput >= keptUp*o.RequestedRate {
 			return ""
 		}
@@ -159,7 +159,7 @@ func findEpisode(c *Cell, g *cellGroup) []Finding {
 	if closed(c.Mode) {
 		return nil
 	}
-	return inTrials("episode", g.shown(), func(o *observed) string {
+	return inTrials("episode", g.valid(), func(o *observed) string {
 		var all, most int64
 		at := 0
 		for i, n := range o.slow {

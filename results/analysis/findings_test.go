@@ -167,6 +167,7 @@ func TestGeneratorFindings(t *testing.T) {
 	}{
 		{"kept up", "open", rate(201), nil},
 		{"behind", "open", rate(250), []string{"behind"}},
+		{"behind, for the generator did not send", "open", func(o *observed) { rate(250)(o); invalid(o) }, []string{"invalid"}},
 		{"loop kept full", "closed", loop(20), nil},
 		{"loop not kept full", "closed", loop(40), []string{"inflight"}},
 		{"loop kept full by thinking", "closed", thinking(40, 100*ms), nil},

@@ -65,7 +65,7 @@ func Parse(name string, text []byte) (Prices, error) {
 	}
 	var f file
 	c := parsed.Decode(&f)
-	if len(parsed.Keys("")) > 0 && !c.Strange("") {
+	if c.Sound("") && !c.Strange("") {
 		for _, key := range []string{"per_vcpu_hour", "per_gib_hour", "currency"} {
 			if !c.Has(key) {
 				c.Add(key, "is missing: a price file has per_vcpu_hour, per_gib_hour and currency")

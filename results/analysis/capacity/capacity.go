@@ -420,7 +420,7 @@ func (f *finder) trial(phase Phase, rate float64, glance bool) (Trial, bool) {
 		// The generator has managed this rate before, or may yet: what kept it
 		// from that was not the rate.
 		f.void++
-		if f.void >= fewVoid && float64(f.void) > maxVoid*float64(f.void+len(f.trials)) {
+		if float64(f.void) > maxVoid*float64(max(f.void+len(f.trials), few)) {
 			return t, f.end(Invalid)
 		}
 	}

@@ -149,7 +149,7 @@ func TestSearch(t *testing.T) {
 		{
 			name: "a machine that spoils every trial", settings: Settings{From: 100, To: 20_000},
 			run:  func(rate float64) Trial { return Trial{Rate: rate, Void: "the host stole the CPU"} },
-			want: Outcome{Verdict: Invalid, Void: 3},
+			want: Outcome{Verdict: Invalid, Void: 7},
 		},
 		{
 			name: "quick", settings: Settings{From: 100, To: 20_000, Quick: true}, run: steady,

@@ -53,9 +53,10 @@ const (
 	steps    = 6
 	stepDown = 0.95
 	// maxVoid is the share of void trials above which a machine cannot be
-	// used, once there are a few.
+	// used: of all so far, or of few while they are fewer, so that some bad
+	// luck at the beginning does not end a search.
 	maxVoid = 0.25
-	fewVoid = 3
+	few     = 24
 	// contrary is how far a passing rate may be above a failing one.
 	contrary = 1.12
 	// patience is how many trials at a rate the generator has to spoil before
