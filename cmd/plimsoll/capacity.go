@@ -178,9 +178,14 @@ func resumeCapacity(cmd *cli.Command, opt runner.Options) (*capacityJob, error) 
 func newCapacityJob(opt runner.Options, settings results.Capacity, seed uint64) (*capacityJob, error) {
 	c := &capacityJob{Options: opt}
 	c.Capacity, c.Plan = &settings, &plan.Plan{Scenario: opt.Scenario.Name, Seed: seed}
+	env, _ := opt.Scenario.Environment(settings.Environment)
 	for _, scale := range settings.Scales {
+		wanted := []scenarios.Scale{scale}
+		if env.Topology == nil && len(scale) == 0 {
+			wanted = nil // nothing that could be scaled is asked to be
+		}
 		one, err := plan.Compile(opt.Scenario, plan.Options{
-			Environments: []string{settings.Environment}, Scales: []scenarios.Scale{scale}, Loads: []string{settings.Load}, Trials: 1, Seed: seed,
+			Environments: []string{settings.Environment}, Scales: wanted, Loads: []string{settings.Load}, Trials: 1, Seed: seed,
 		})
 		if err != nil {
 			return nil, err
@@ -205,18 +210,15 @@ func newCapacityJob(opt runner.Options, settings results.Capacity, seed uint64) 
 // capacitySettings reads what is looked for. Objectives of the command line
 // replace those of the scenario.
 func capacitySettings(cmd *cli.Command, scenario *scenarios.Scenario) (results.Capacity, error) {
-	c := results.Capacity{Block: cmd.Duration("block"), Quick: cmd.Bool("quick"), Scales: scenario.Scales[:1]}
+	c := results.Capacity{Block: cmd.Duration("block"), Quick: cmd.Bool("quick")}
 	if c.Block < time.Second {
 		return c, usageErrorf("--block %v: at least 1s", c.Block)
 	}
 	var err error
-	if cmd.IsSet("scale") {
-		if c.Scales, err = parseScales(cmd.StringSlice("scale")); err != nil {
-			return c, err
-		}
-		c.Scales = distinctScales(c.Scales)
-	}
 	if c.Environment, err = capacityEnvironment(scenario, cmd.String("env")); err != nil {
+		return c, err
+	}
+	if c.Scales, err = capacityScales(cmd, scenario, c.Environment); err != nil {
 		return c, err
 	}
 	if c.Load, err = capacityLoad(scenario, cmd.String("load")); err != nil {
@@ -235,14 +237,29 @@ func expectedTrials(quick bool) int {
 	return usualTrials
 }
 
-func distinctScales(scales []scenarios.Scale) []scenarios.Scale {
+// capacityScales are those that are wanted, each once, or the scenario's first
+// that fits the environment.
+func capacityScales(cmd *cli.Command, s *scenarios.Scenario, environment string) ([]scenarios.Scale, error) {
+	wanted, err := parseScales(cmd.StringSlice("scale"))
+	if err != nil {
+		return nil, err
+	}
+	if len(wanted) == 0 {
+		env, _ := s.Environment(environment) // whether there is one is checked with the plan
+		for _, scale := range s.Scales {
+			if env.Topology != nil && env.Fits(scale) {
+				return []scenarios.Scale{scale}, nil
+			}
+		}
+		return []scenarios.Scale{{}}, nil
+	}
 	var once []scenarios.Scale
-	for _, s := range scales {
-		if !slices.ContainsFunc(once, func(o scenarios.Scale) bool { return o.String() == s.String() }) {
-			once = append(once, s)
+	for _, scale := range wanted {
+		if !slices.ContainsFunc(once, func(o scenarios.Scale) bool { return o.String() == scale.String() }) {
+			once = append(once, scale)
 		}
 	}
-	return once
+	return once, nil
 }
 
 // capacityEnvironment is the one that is wanted, or the only one.

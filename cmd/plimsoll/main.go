@@ -68,6 +68,7 @@ at several scale levels, meters every container, and compares deployments.
   plimsoll run my.yaml       measure yours
   plimsoll gate my.yaml …    is the candidate worse than the baseline?
   plimsoll capacity my.yaml  what rate can it carry?
+  plimsoll size latest …     how many replicas does a rate need?
   plimsoll bench URL         put load on something that runs already
   plimsoll doctor            check this machine first
   plimsoll report latest     show the last run's report again

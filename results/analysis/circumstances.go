@@ -90,6 +90,7 @@ func circumstances(a, b pairSide) []Difference {
 	l.add("target", agreed(a, func(t *results.Trial) string { return t.Target }), agreed(b, func(t *results.Trial) string { return t.Target }))
 	l.add("metering", agreed(a, func(t *results.Trial) string { return t.Metering }), agreed(b, func(t *results.Trial) string { return t.Metering }))
 	l.images(a, b)
+	l.limits(a, b)
 	l.add("stack", stack(x), stack(y))
 	l.add("scenario", a.Manifest.Scenario, b.Manifest.Scenario)
 	l.add("scenario SHA-256", x.ScenarioHash, y.ScenarioHash)
@@ -110,6 +111,22 @@ func (l *ledger) images(a, b pairSide) {
 	for _, service := range slices.Sorted(maps.Keys(x)) {
 		if other, ok := y[service]; ok {
 			l.add("image of "+service, x[service], other)
+		}
+	}
+}
+
+// limits compares how many CPUs a replica may use, of the services that both
+// sides have.
+func (l *ledger) limits(a, b pairSide) {
+	text := func(s pairSide, service string) string {
+		if cpus, ok := s.Manifest.Provenance.CPULimits[bare(s.cell)+"/"+service]; ok {
+			return fmt.Sprintf("%.3g CPUs", cpus)
+		}
+		return ""
+	}
+	for _, service := range slices.Sorted(maps.Keys(a.cell.ScaleCounts)) {
+		if _, ok := b.cell.ScaleCounts[service]; ok {
+			l.add("CPU limit of "+service, text(a, service), text(b, service))
 		}
 	}
 }

@@ -407,6 +407,7 @@ func TestCircumstances(t *testing.T) {
 	p.Version, p.Host, p.Kernel, p.CPU, p.CPUs = "0.2.0", "bench-2", "6.13.0", "Another CPU", 8
 	p.Engines = map[string]string{"production": "docker 28.0.0"}
 	p.Images = map[string]string{"production/web": "news:2", "production/proxy": "nginx", "training/web": "news:1"}
+	p.CPULimits = map[string]float64{"production/web": .5, "training/web": 2}
 	p.ImageDetails = map[string]results.Image{"news:2": {Digests: []string{"news@sha256:abc"}}}
 	b.Document.Cells[0].ScaleCounts = map[string]int{"web": 1, "proxy": 1}
 	want := []Difference{
@@ -414,6 +415,7 @@ func TestCircumstances(t *testing.T) {
 		{"plimsoll", "0.1.0", "0.2.0"}, {"machine", "bench-1", "bench-2"}, {"kernel", "6.12.0", "6.13.0"},
 		{"CPU", "Example CPU", "Another CPU"}, {"CPUs", "4", "8"}, {"engine", "docker 29.0.1", "docker 28.0.0"},
 		{"replicas as written", "web=1", "proxy=1,web=1"}, {"image of web", "news:1", "news@sha256:abc"},
+		{"CPU limit of web", "none", "0.5 CPUs"},
 	}
 	if diff := cmp.Diff(want, compareOK(t, a, b).Differences); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
