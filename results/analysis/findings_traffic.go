@@ -241,8 +241,8 @@ func findCounts(_ *Cell, g *cellGroup) []Finding {
 	})...)
 }
 
-// closes is what HAProxy 1.5 to 1.8 add to each answer whose connection they
-// close, and do not count.
+// closes is what a HAProxy may add to each answer whose connection it closes,
+// and not count, as that of the published runs did.
 const closes = "Connection: close\r\n"
 
 // againstBalancer compares an imported load with the page beside it: the busiest
