@@ -98,7 +98,7 @@ func (l label) line() string {
 	if len(l.Values) > 0 {
 		parts = append(parts, l.Kind+": "+strings.Join(l.Values, ", "))
 	}
-	parts = append(parts, l.Rests, "steady "+l.Steady, "generator "+l.Generator)
+	parts = append(parts, l.Rests, "state "+l.Steady, "generator "+l.Generator)
 	if l.System != none {
 		parts = append(parts, "system p99 "+l.System)
 	}

@@ -31,8 +31,12 @@ func roundTrips(o *observed, cpus int) (r RoundTrips, ok bool) {
 		r.Count, r.Connect = 1, 0
 	}
 	r.Share = float64(r.Together()) / float64(p50)
-	busy := sum(o.Usage, func(u results.UsageTotal) float64 { return cores(u.CPU, o.Duration) })
-	return r, r.Share >= tripShare && (cpus == 0 || busy <= idleShare*float64(cpus))
+	return r, r.Share >= tripShare && (cpus == 0 || o.cores() <= idleShare*float64(cpus))
+}
+
+// cores is how many CPUs the stack kept busy.
+func (o *observed) cores() float64 {
+	return sum(o.Usage, func(u results.UsageTotal) float64 { return cores(u.CPU, o.Duration) })
 }
 
 // connectMin is the fastest connection, of the requests that had to connect.
@@ -90,6 +94,9 @@ func findDistance(_ *Cell, g *cellGroup) []Finding {
 		if closed(o.Mode) && o.Tells("concurrency") && o.Tells("throughput_rps") && o.Concurrency > 0 && o.Think == 0 {
 			text += fmt.Sprintf("; %d at a time cannot get more than %s over it, however fast the stack is (measured: %s/s)",
 				o.Concurrency, about(float64(o.Concurrency)/r.Together().Seconds()), units.Rate(o.Throughput))
+		}
+		if len(o.Usage) > 0 && g.cpus > 0 {
+			text += fmt.Sprintf("; the stack used %.2f of %d CPUs", o.cores(), g.cpus)
 		}
 		return text
 	})

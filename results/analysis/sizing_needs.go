@@ -73,7 +73,7 @@ func (s *sizer) closedScaling() *ClosedScaling {
 	c := &ClosedScaling{Load: s.plain[first].Trial.Load, Levels: []SizedLevel{}}
 	byReplicas := map[int]*SizedLevel{}
 	for _, t := range s.plain {
-		if t.Trial.Load != c.Load || t.Trial.Validity.Verdict == results.Invalid || t.Trial.Throughput <= 0 {
+		if ok, _ := t.Trial.MayBeCompared(); t.Trial.Load != c.Load || !ok || t.Trial.Throughput <= 0 {
 			continue
 		}
 		n := t.Trial.Scale[s.Service]

@@ -105,12 +105,12 @@ var slower = regexp.MustCompile(`(?i)slow(er|ed)|worse|degrad|retrograde|made a 
 // TestReports: no report says, or draws, that the larger scale is slower.
 func TestReports(t *testing.T) {
 	doc := summarize(t, all(t)...)
-	for format, render := range map[string]report.Renderer{"txt": report.Text, "md": report.Markdown, "html": report.HTML} {
+	for format, render := range map[string]report.Renderer{"txt": report.Text, "md": report.Markdown, "html": report.HTML, "summary": report.Summary, "json": report.JSON} {
 		var b bytes.Buffer
 		if err := render(&b, doc); err != nil {
 			t.Fatal(err)
 		}
-		if format != "html" {
+		if format == "txt" || format == "md" {
 			testenv.Golden(t, filepath.Join("testdata", "published."+format), b.String())
 		}
 		text := strings.Join(strings.Fields(b.String()), " ")
