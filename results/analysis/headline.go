@@ -22,7 +22,7 @@ func headlines(doc *Document) []Headline {
 		add(AboutComparison, compareHeadlines(doc, load))
 	}
 	add(AboutScaling, scalingHeadlines(doc))
-	if doc.Gate == nil { // which says itself how sure it is
+	if doc.Gate == nil && doc.Capacity == nil { // which say themselves how sure they are
 		add(AboutTrust, trustHeadlines(doc))
 	}
 	return list

@@ -55,3 +55,13 @@ func TestRoundsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadText(t *testing.T) {
+	for want, trial := range map[string]plan.Trial{
+		"steady": {Load: "steady"}, "steady at 67.2/s": {Load: "steady", Rate: 67.2}, "steady at 1500/s": {Load: "steady", Rate: 1500},
+	} {
+		if got := trial.LoadText(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
