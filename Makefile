@@ -9,7 +9,7 @@ export CGO_ENABLED := 0
 BIN := bin/plimsoll
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 # Packages whose tests exercise goroutines; the race detector needs cgo.
-RACE := ./fixtures/... ./results/... ./runner/...
+RACE := ./fixtures/... ./results ./runner/...
 
 # Tests that hold measured numbers against known truths. They want the machine
 # for themselves; go test runs packages side by side.
