@@ -1,6 +1,7 @@
 package load_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -110,7 +111,11 @@ func TestShareCheck(t *testing.T) {
 func TestSharesSendTheWhole(t *testing.T) { onEach(t, checkSharesSendTheWhole) }
 
 func checkSharesSendTheWhole(t *testing.T, with load.Transport) {
-	url, m := serve(t, hello)
+	// Answers take long enough for every sender to begin before all is sent.
+	url, m := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(5 * ms)
+		hello(w, r)
+	})
 	var requests, connections int64
 	names := map[string]int64{}
 	for i := range 3 {
