@@ -42,10 +42,13 @@ func (g *General) Run(ctx context.Context, job Job, begin time.Time, rec *Record
 	var abort context.CancelCauseFunc
 	s.ctx, abort = context.WithCancelCause(ctx)
 	defer abort(nil)
-	defer context.AfterFunc(s.ctx, s.cut)()
 	var enough context.CancelFunc
 	s.sending, enough = context.WithCancel(s.ctx)
 	defer enough()
+	defer context.AfterFunc(s.ctx, func() {
+		enough() // whoever is woken must not send again
+		s.cut()
+	})()
 	go func() {
 		select {
 		case <-job.Enough:
