@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"plimsoll/results/analysis"
 )
@@ -211,11 +210,7 @@ func (m *markdownReport) evidence(e evidence, more int) {
 func (m *markdownReport) requests() {
 	t := table.NewWriter()
 	t.AppendHeader(table.Row{"cell", "request", "sent", "failed", "p50, ms", "p90, ms", "p99, ms"})
-	right := []table.ColumnConfig{}
-	for n := 3; n <= 7; n++ {
-		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(right)
+	t.SetColumnConfigs(rightFrom(3, 7))
 	for _, c := range m.doc.Cells {
 		for _, r := range requestRows(c.Mix) {
 			t.AppendRow(table.Row{c.Name, r.Name, r.Sent, r.Failed, r.P50, r.P90, r.P99})
@@ -230,11 +225,7 @@ func (m *markdownReport) requests() {
 func (m *markdownReport) replicas() {
 	t := table.NewWriter()
 	t.AppendHeader(table.Row{"cell", "replica", "served", "share, %", "CPU, ms/request", "memory, MiB"})
-	right := []table.ColumnConfig{}
-	for n := 3; n <= 6; n++ {
-		right = append(right, table.ColumnConfig{Number: n, Align: text.AlignRight, AlignHeader: text.AlignRight})
-	}
-	t.SetColumnConfigs(right)
+	t.SetColumnConfigs(rightFrom(3, 6))
 	for _, c := range m.doc.Cells {
 		for _, r := range c.Replicas {
 			served, share := replicaShare(r)

@@ -1,7 +1,6 @@
 package steady
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"math"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"plimsoll/internal/testenv"
 )
 
 // simulate is how many sessions each cell has: a tenth of the nightly size
@@ -248,19 +249,7 @@ var doc = flag.String("doc", "../../docs/method.md", "where the nightly simulati
 func write(t *testing.T, tables string) {
 	t.Helper()
 	const from, to = "<!-- tables of the steady simulation -->\n", "<!-- end of the steady tables -->"
-	text, err := os.ReadFile(*doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok := bytes.Cut(text, []byte(from))
-	_, tail, also := bytes.Cut(rest, []byte(to))
-	if !ok || !also {
-		t.Fatalf("%s: no marks %q and %q to write between", *doc, from, to)
-	}
-	text = slices.Concat(head, []byte(from+tables), []byte(to), tail)
-	if err := os.WriteFile(*doc, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteBetween(t, *doc, from, to, tables)
 }
 
 // TestClosedLoopsAreSteadyTwice: two series, each of which may be taken for

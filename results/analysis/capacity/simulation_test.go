@@ -1,7 +1,6 @@
 package capacity
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"math"
@@ -12,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sync/errgroup"
+
+	"plimsoll/internal/testenv"
 )
 
 // simulate is how many searches each noise has: a tenth of the nightly size
@@ -243,19 +244,7 @@ var doc = flag.String("doc", "../../../docs/method.md", "where the nightly simul
 func write(t *testing.T, tables string) {
 	t.Helper()
 	const from, to = "<!-- capacity tables of make simulate -->\n", "<!-- end of capacity tables -->"
-	text, err := os.ReadFile(*doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok := bytes.Cut(text, []byte(from))
-	_, tail, also := bytes.Cut(rest, []byte(to))
-	if !ok || !also {
-		t.Fatalf("%s: no marks %q and %q to write between", *doc, from, to)
-	}
-	text = slices.Concat(head, []byte(from+tables), []byte(to), tail)
-	if err := os.WriteFile(*doc, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteBetween(t, *doc, from, to, tables)
 }
 
 // No search of a stack without a single capacity, or with a generator that is

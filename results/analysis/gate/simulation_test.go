@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"math"
@@ -13,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sync/errgroup"
+
+	"plimsoll/internal/testenv"
 )
 
 // simulate is how many sessions each cell has: a tenth of the nightly size
@@ -231,19 +232,7 @@ var doc = flag.String("doc", "../../../docs/method.md", "where the nightly simul
 // write replaces what stands between the marks of the document.
 func write(t *testing.T, from, to, tables string) {
 	t.Helper()
-	text, err := os.ReadFile(*doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok := bytes.Cut(text, []byte(from))
-	_, tail, also := bytes.Cut(rest, []byte(to))
-	if !ok || !also {
-		t.Fatalf("%s: no marks %q and %q to write between", *doc, from, to)
-	}
-	text = slices.Concat(head, []byte(from+tables), []byte(to), tail)
-	if err := os.WriteFile(*doc, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteBetween(t, *doc, from, to, tables)
 }
 
 // Blocks of one start share the noise of that start. Given as what they are

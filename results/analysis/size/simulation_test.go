@@ -1,7 +1,6 @@
 package size
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"iter"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"plimsoll/internal/testenv"
 )
 
 // simulate is how many sessions each cell has: a tenth of the nightly size
@@ -262,19 +263,7 @@ var doc = flag.String("doc", "../../../docs/method.md", "where the nightly simul
 // write replaces what stands between the marks of that name in the document.
 func write(t *testing.T, name, text string) {
 	t.Helper()
-	from, to := "<!-- "+name+" -->\n", "<!-- end of "+name+" -->"
-	old, err := os.ReadFile(*doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok := bytes.Cut(old, []byte(from))
-	_, tail, also := bytes.Cut(rest, []byte(to))
-	if !ok || !also {
-		t.Fatalf("%s: no marks %q and %q to write between", *doc, from, to)
-	}
-	if err := os.WriteFile(*doc, slices.Concat(head, []byte(from+text), []byte(to), tail), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteBetween(t, *doc, "<!-- "+name+" -->\n", "<!-- end of "+name+" -->", text)
 }
 
 // scaling is one way in which rates change with the replicas, measured with so

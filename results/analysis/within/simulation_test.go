@@ -1,7 +1,6 @@
 package within
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"math"
@@ -15,6 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"plimsoll/internal/testenv"
 )
 
 // simulate is how many runs each case has: a tenth of the nightly size unless
@@ -308,17 +309,5 @@ var doc = flag.String("doc", "../../../docs/method.md", "where the nightly simul
 func write(t *testing.T, table string) {
 	t.Helper()
 	const from, to = "<!-- table of intervals within a run -->\n", "<!-- end of intervals within a run -->"
-	text, err := os.ReadFile(*doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, rest, ok := bytes.Cut(text, []byte(from))
-	_, tail, also := bytes.Cut(rest, []byte(to))
-	if !ok || !also {
-		t.Fatalf("%s: no marks %q and %q to write between", *doc, from, to)
-	}
-	text = slices.Concat(head, []byte(from+table), []byte(to), tail)
-	if err := os.WriteFile(*doc, text, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	testenv.WriteBetween(t, *doc, from, to, table)
 }
